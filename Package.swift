@@ -1,0 +1,119 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+// One target a room; docs/architecture.md says what each is for. A lower room never imports a higher one:
+// `integration/rooms` checks the imports against this file.
+
+let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
+
+func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(
+        name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
+}
+
+func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+    .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
+}
+
+let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
+let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
+let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+
+let package = Package(
+    name: "swiftlet",
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // The system's libraries.
+        library("CCap", pkgConfig: "libcap", apt: "libcap-dev"),
+        library("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
+        library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
+        library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+
+        // Ground floor.
+        .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
+        room("Errors"),
+        room("JSON"),
+        room("LinuxSystem", ["CLinux", "CCap", "Errors", system]),
+        room("Seccomp", ["CSeccomp", "Errors", "JSON"]),
+        room("Cgroups", ["LinuxSystem", "Errors", system]),
+        room("Launch", ["LinuxSystem", "Errors", system]),
+        room("OCI", ["CCrypto", "JSON", "Errors"]),
+        room("ImageStore", ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", system, logging]),
+        room("PodNetwork", ["LinuxSystem", "Errors", system, logging]),
+
+        // The runtime and its words.
+        room(
+            "CRI",
+            ["Errors", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore, nioPosix, logging]),
+        room(
+            "Streaming",
+            ["Errors", "JSON", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging]),
+        room(
+            "Runtime",
+            [
+                "CRI", "Streaming", "ImageStore", "OCI", "PodNetwork", "Launch", "Cgroups", "Seccomp", "LinuxSystem", "JSON",
+                "Errors", system, logging,
+            ]),
+
+        // The kubelet and its API.
+        room("KubeAPI", ["JSON", "Errors", "Yams"]),
+        room("Volumes", ["KubeAPI", "LinuxSystem", "Errors", system]),
+        room("PodLoop", ["KubeAPI", "CRI", "JSON", "Errors", logging]),
+        room(
+            "APIServer",
+            [
+                "KubeAPI", "CRI", "Streaming", "JSON", "Errors", .product(name: "GRDB", package: "GRDB.swift"), nioCore,
+                nioPosix, nioHTTP1, nioWebSocket, logging,
+            ]),
+        room("APIClient", ["KubeAPI", "Streaming", "JSON", "Errors", nioCore, nioPosix, nioHTTP1, nioWebSocket]),
+
+        // The three programs.
+        .executableTarget(
+            name: "swiftlet-shim", dependencies: ["Launch", "LinuxSystem"], swiftSettings: strict,
+            // One small process a pod: nothing shared to load, see docs/architecture.md for the sizes.
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .executableTarget(
+            name: "swiftletd",
+            dependencies: [
+                "Runtime", "PodLoop", "Volumes", "APIServer", "CRI", "Streaming", "ImageStore", "KubeAPI", "Cgroups",
+                "LinuxSystem", "Errors", arguments, logging, system,
+            ], swiftSettings: strict),
+        .executableTarget(
+            name: "swiftlet",
+            dependencies: ["APIClient", "KubeAPI", "CRI", "Streaming", "JSON", "LinuxSystem", "Errors", arguments],
+            swiftSettings: strict),
+
+        tests("JSON"),
+        tests("LinuxSystem"),
+        tests("Seccomp"),
+        tests("Cgroups"),
+        tests("Launch"),
+        tests("OCI"),
+        tests("ImageStore"),
+        tests("CRI"),
+        tests("Streaming"),
+        tests("Runtime"),
+        tests("KubeAPI"),
+        tests("Volumes"),
+        tests("PodLoop"),
+        tests("APIServer"),
+    ],
+    swiftLanguageModes: [.v6]
+)
