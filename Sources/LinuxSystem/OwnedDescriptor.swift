@@ -1,0 +1,37 @@
+import CLinux
+import Errors
+import Glibc
+
+/// A file descriptor with exactly one owner, closed when the owner goes. Every call in this room that makes one makes it
+/// close-on-exec.
+public struct OwnedDescriptor: ~Copyable, Sendable {
+    /// The number, for calls that borrow it. Never close it.
+    public let raw: Int32
+
+    /// Takes over `raw`, which nobody else may close from now on.
+    public init(owning raw: Int32) {
+        self.raw = raw
+    }
+
+    deinit {
+        // close(2) frees the number even when it reports an error; there is nobody left to tell.
+        _ = close(raw)
+    }
+
+    /// Gives the number up without closing it: whoever called is the owner now.
+    public consuming func release() -> Int32 {
+        let raw = self.raw
+        discard self
+        return raw
+    }
+
+    /// Another descriptor of the same open file.
+    public borrowing func duplicate() throws(SwiftletError) -> OwnedDescriptor {
+        OwnedDescriptor(owning: try check(swl_fcntl(raw, F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"))
+    }
+
+    /// Whether exec passes it on. Only for a descriptor that a child is meant to have.
+    public borrowing func setInherited(_ inherited: Bool) throws(SwiftletError) {
+        try check(swl_fcntl(raw, F_SETFD, inherited ? 0 : Int(FD_CLOEXEC)), "fcntl(F_SETFD)")
+    }
+}
