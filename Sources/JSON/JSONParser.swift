@@ -49,7 +49,9 @@ private struct JSONParser {
     var next: UInt8? { at < bytes.count ? bytes[at] : nil }
 
     mutating func skipSpace() {
-        while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0a || bytes[at] == 0x0d || bytes[at] == 0x09 { at += 1 }
+        while at < bytes.count, bytes[at] == 0x20 || bytes[at] == 0x0a || bytes[at] == 0x0d || bytes[at] == 0x09 {
+            at += 1
+        }
     }
 
     mutating func value(depth: Int) throws(SwiftletError) -> JSONValue {
@@ -174,7 +176,8 @@ private struct JSONParser {
             guard let byte = next else { throw fault("the text ends inside a string") }
             at += 1
             switch byte {
-            case UInt8(ascii: "\""): return try buffer.withUnsafeBufferPointer { (all) throws(SwiftletError) in try text(all[...]) }
+            case UInt8(ascii: "\""):
+                return try buffer.withUnsafeBufferPointer { (all) throws(SwiftletError) in try text(all[...]) }
             case UInt8(ascii: "\\"): try escape(into: &buffer)
             case 0..<0x20: throw fault("a control character inside a string")
             default: buffer.append(byte)
@@ -183,7 +186,9 @@ private struct JSONParser {
     }
 
     func text(_ slice: Slice<UnsafeBufferPointer<UInt8>>) throws(SwiftletError) -> String {
-        guard let text = String(validating: slice, as: UTF8.self) else { throw fault("invalid UTF-8 in the string before") }
+        guard let text = String(validating: slice, as: UTF8.self) else {
+            throw fault("invalid UTF-8 in the string before")
+        }
         return text
     }
 
@@ -199,7 +204,9 @@ private struct JSONParser {
         case UInt8(ascii: "t"): buffer.append(9)
         case UInt8(ascii: "u"):
             var code = try hex4()
-            if code >= 0xd800, code < 0xdc00, next == UInt8(ascii: "\\"), at + 1 < bytes.count, bytes[at + 1] == UInt8(ascii: "u") {
+            if code >= 0xd800, code < 0xdc00, next == UInt8(ascii: "\\"), at + 1 < bytes.count,
+                bytes[at + 1] == UInt8(ascii: "u")
+            {
                 at += 2
                 let low = try hex4()
                 guard low >= 0xdc00, low < 0xe000 else { throw fault("a lone surrogate") }
@@ -215,7 +222,9 @@ private struct JSONParser {
         guard at + 4 <= bytes.count else { throw fault("the text ends inside an escape") }
         var code: UInt32 = 0
         for _ in 0..<4 {
-            guard let digit = Character(Unicode.Scalar(bytes[at])).hexDigitValue else { throw fault("not a hexadecimal digit") }
+            guard let digit = Character(Unicode.Scalar(bytes[at])).hexDigitValue else {
+                throw fault("not a hexadecimal digit")
+            }
             code = code << 4 | UInt32(digit)
             at += 1
         }

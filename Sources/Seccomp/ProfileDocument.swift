@@ -31,7 +31,9 @@ extension SeccompProfile {
     private static func rule(_ value: JSONValue, at place: String) throws(SwiftletError) -> Rule {
         for key in ["includes", "excludes"] {
             if let condition = value[key]?.object, condition.values.contains(where: { $0.array?.isEmpty != true }) {
-                throw .invalid("\(place).\(key) belongs to Docker's templates, not to a profile", hint: "resolve it and drop the key")
+                throw .invalid(
+                    "\(place).\(key) belongs to Docker's templates, not to a profile",
+                    hint: "resolve it and drop the key")
             }
         }
         var names: [String] = []
@@ -51,13 +53,17 @@ extension SeccompProfile {
     }
 
     private static func condition(_ value: JSONValue, at place: String) throws(SwiftletError) -> Condition {
-        guard let index = value["index"]?.int, (0...5).contains(index) else { throw .invalid("\(place).index must be 0…5") }
+        guard let index = value["index"]?.int, (0...5).contains(index) else {
+            throw .invalid("\(place).index must be 0…5")
+        }
         guard let word = value["op"]?.string, let comparison = Condition.Comparison(rawValue: word) else {
             throw .invalid("\(place).op: unknown comparison \(printable(value["op"]?.text() ?? "(missing)"))")
         }
         return Condition(
             UInt32(index), comparison, try number(value["value"], at: "\(place).value"),
-            second: try value["valueTwo"].map { value throws(SwiftletError) in try number(value, at: "\(place).valueTwo") } ?? 0)
+            second: try value["valueTwo"].map { value throws(SwiftletError) in
+                try number(value, at: "\(place).valueTwo")
+            } ?? 0)
     }
 
     private static func number(_ value: JSONValue?, at place: String) throws(SwiftletError) -> UInt64 {
@@ -72,11 +78,14 @@ extension SeccompProfile {
         return elements
     }
 
-    private static func action(_ value: JSONValue, errno: JSONValue?, at place: String) throws(SwiftletError) -> Action {
+    private static func action(_ value: JSONValue, errno: JSONValue?, at place: String) throws(SwiftletError) -> Action
+    {
         let word = value.string ?? ""
         var data: UInt16 = 1
         if let errno, !errno.isNull {
-            guard let number = errno.int, (0...4095).contains(number) else { throw .invalid("\(place): errnoRet must be 0…4095") }
+            guard let number = errno.int, (0...4095).contains(number) else {
+                throw .invalid("\(place): errnoRet must be 0…4095")
+            }
             data = UInt16(number)
         }
         switch word {

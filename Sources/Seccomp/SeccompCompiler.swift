@@ -31,7 +31,9 @@ public final class SeccompCompiler: Sendable {
         defer { seccomp_release(context) }
         for name in profile.architectures {
             let token = seccomp_arch_resolve_name(name.lowercased())
-            guard token != 0 else { throw .invalid("architecture SCMP_ARCH_\(printable(name)) is unknown to libseccomp") }
+            guard token != 0 else {
+                throw .invalid("architecture SCMP_ARCH_\(printable(name)) is unknown to libseccomp")
+            }
             try expect(seccomp_arch_add(context, token), "add architecture \(name)", besides: -EEXIST)
         }
         // A binary tree over the call numbers: 0.08 ms to load where the linear form takes 0.5.
@@ -56,7 +58,9 @@ public final class SeccompCompiler: Sendable {
     /// libseccomp 2.5 exports to a descriptor only.
     private func export(_ context: scmp_filter_ctx) throws(SwiftletError) -> [UInt8] {
         let descriptor = swl_program_file()
-        guard descriptor >= 0 else { throw SwiftletError(.internal, "no memory file for the seccomp program", errno: errno) }
+        guard descriptor >= 0 else {
+            throw SwiftletError(.internal, "no memory file for the seccomp program", errno: errno)
+        }
         defer { close(descriptor) }
         try expect(seccomp_export_bpf(context, descriptor), "export the program")
         let size = Int(lseek(descriptor, 0, SEEK_END))
@@ -70,7 +74,8 @@ public final class SeccompCompiler: Sendable {
 
     private func expect(_ result: Int32, _ what: String, besides ignored: Int32 = 0) throws(SwiftletError) {
         guard result == 0 || result == ignored else {
-            throw SwiftletError(.invalidArgument, "libseccomp: \(what): \(String(cString: strerror(-result)))", errno: -result)
+            throw SwiftletError(
+                .invalidArgument, "libseccomp: \(what): \(String(cString: strerror(-result)))", errno: -result)
         }
     }
 

@@ -84,7 +84,8 @@ public struct SeccompProfile: Sendable, Hashable {
             rules.append(Rule(["clone3"], .errno(38)))
         }
         return SeccompProfile(
-            defaultAction: .errno(1), architectures: [native] + (DefaultSyscalls.compatible[native] ?? []), rules: rules)
+            defaultAction: .errno(1), architectures: [native] + (DefaultSyscalls.compatible[native] ?? []), rules: rules
+        )
     }
 
     static var nativeArchitecture: String {

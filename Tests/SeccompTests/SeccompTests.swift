@@ -21,7 +21,9 @@ import Testing
             #expect(plain.count == 367)
         #endif
         #expect(plain.contains("chroot"))
-        for name in ["mount", "unshare", "setns", "bpf", "keyctl", "io_uring_setup", "userfaultfd", "pivot_root", "clone"] {
+        for name in [
+            "mount", "unshare", "setns", "bpf", "keyctl", "io_uring_setup", "userfaultfd", "pivot_root", "clone",
+        ] {
             #expect(!plain.contains(name), "\(name)")
         }
         #expect(!Self.allowed(.runtimeDefault(boundingSet: [])).contains("chroot"))
