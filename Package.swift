@@ -6,8 +6,8 @@ import PackageDescription
 
 let strict: [SwiftSetting] = [.treatAllWarnings(as: .error), .enableUpcomingFeature("ExistentialAny")]
 
-func room(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
-    .target(name: name, dependencies: dependencies, swiftSettings: strict)
+func room(_ name: String, _ dependencies: [Target.Dependency] = [], exclude: [String] = []) -> Target {
+    .target(name: name, dependencies: dependencies, exclude: exclude, swiftSettings: strict)
 }
 
 func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
@@ -52,19 +52,24 @@ let package = Package(
         room("JSON"),
         room("LinuxSystem", ["CLinux", "CCap", "Errors", system]),
         room("Seccomp", ["CSeccomp", "Errors", "JSON"]),
-        room("Cgroups", ["LinuxSystem", "Errors", system]),
+        room("Cgroups", ["CLinux", "LinuxSystem", "Errors"]),
         room("Launch", ["LinuxSystem", "Errors", system]),
         room("OCI", ["CCrypto", "JSON", "Errors"]),
         room("ImageStore", ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", system, logging]),
         room("PodNetwork", ["LinuxSystem", "Errors", system, logging]),
 
         // The runtime and its words.
+        room("LocalSockets", ["Errors", nioCore, nioPosix, logging]),
         room(
             "CRI",
-            ["Errors", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore, nioPosix, logging]),
+            [
+                "LocalSockets", "Errors", "JSON", .product(name: "SwiftProtobuf", package: "swift-protobuf"), nioCore,
+                nioPosix, logging,
+            ],
+            exclude: ["Protos"]),
         room(
             "Streaming",
-            ["Errors", "JSON", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging]),
+            ["LocalSockets", "Errors", "JSON", nioCore, nioPosix, nioHTTP1, nioWebSocket, logging]),
         room(
             "Runtime",
             [
@@ -79,10 +84,12 @@ let package = Package(
         room(
             "APIServer",
             [
-                "KubeAPI", "CRI", "Streaming", "JSON", "Errors", .product(name: "GRDB", package: "GRDB.swift"), nioCore,
-                nioPosix, nioHTTP1, nioWebSocket, logging,
+                "KubeAPI", "CRI", "Streaming", "LocalSockets", "JSON", "Errors",
+                .product(name: "GRDB", package: "GRDB.swift"), nioCore, nioPosix, nioHTTP1, nioWebSocket, logging,
             ]),
-        room("APIClient", ["KubeAPI", "Streaming", "JSON", "Errors", nioCore, nioPosix, nioHTTP1, nioWebSocket]),
+        room(
+            "APIClient",
+            ["KubeAPI", "Streaming", "LocalSockets", "JSON", "Errors", nioCore, nioPosix, nioHTTP1, nioWebSocket]),
 
         // The three programs.
         .executableTarget(
@@ -107,6 +114,7 @@ let package = Package(
         tests("Launch"),
         tests("OCI"),
         tests("ImageStore"),
+        tests("LocalSockets"),
         tests("CRI"),
         tests("Streaming"),
         tests("Runtime"),
