@@ -6,3 +6,7 @@
 #pragma once
 #include "errors.h"
 #include "files.h"
+#include "mounts.h"
+#include "processes.h"
+#include "sockets.h"
+#include "terminals.h"

@@ -1,5 +1,6 @@
 #pragma once
 #include <fcntl.h>
+#include <linux/memfd.h>
 #include <linux/openat2.h>
 #include <stdint.h>
 #include <sys/stat.h>
@@ -15,3 +16,13 @@ static inline int swl_openat2(int dirfd, const char *path, uint64_t flags, uint6
 
 // fcntl(2) and ioctl(2) are variadic, which Swift cannot call.
 static inline int swl_fcntl(int fd, int command, long argument) { return fcntl(fd, command, argument); }
+static inline int swl_open(const char *path, int flags) { return open(path, flags); }
+// Beyond POSIX, so not without _GNU_SOURCE.
+static const int swl_o_path = 010000000;
+static inline int swl_pipe2(int *ends, int flags) { return (int)syscall(SYS_pipe2, ends, flags); }
+static inline int swl_memfd_create(const char *name) {
+    return (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
+}
+// F_ADD_SEALS: sealed against more seals, shrinking, growing and writing.
+static inline int swl_memfd_seal(int fd) { return fcntl(fd, 1033, 1 | 2 | 4 | 8); }
+static inline int swl_eventfd(void) { return (int)syscall(SYS_eventfd2, 0, O_CLOEXEC | O_NONBLOCK); }
