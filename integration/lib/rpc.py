@@ -1,0 +1,78 @@
+"""JSON-RPC 2.0 over a Unix socket, one JSON value a line, as <run>/runtime.sock speaks it."""
+
+import json
+import socket
+
+
+class RPCError(Exception):
+    def __init__(self, method, error):
+        self.code = error.get("code")
+        self.message = error.get("message", "")
+        self.data = error.get("data")
+        super().__init__(f"{method}: {self.message} (code {self.code}, data {self.data})")
+
+    @property
+    def status(self):
+        """The gRPC status word the server adds to its data: NotFound, InvalidArgument …"""
+        data = self.data if isinstance(self.data, dict) else {}
+        return str(data.get("status") or data.get("code") or "")
+
+
+class Connection:
+    """One connection. Not for two threads at once."""
+
+    def __init__(self, path, timeout=60):
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        self.socket.connect(str(path))
+        self.buffer = bytearray()
+        self.next_id = 1
+
+    def send_raw(self, data):
+        self.socket.sendall(data)
+
+    def read_line(self):
+        """The next line without its end, or None at the end of the stream."""
+        while (end := self.buffer.find(b"\n")) < 0:
+            piece = self.socket.recv(1 << 16)
+            if not piece:
+                return None
+            self.buffer += piece
+        line = bytes(self.buffer[:end])
+        del self.buffer[: end + 1]
+        return line
+
+    def read(self):
+        line = self.read_line()
+        if line is None:
+            raise EOFError("the server closed the connection")
+        return json.loads(line)
+
+    def exchange(self, value):
+        """Sends any JSON value and reads one answer."""
+        self.send_raw(json.dumps(value).encode() + b"\n")
+        return self.read()
+
+    def call(self, method, params=None):
+        ident = self.next_id
+        self.next_id += 1
+        request = {"jsonrpc": "2.0", "id": ident, "method": method}
+        if params is not None:
+            request["params"] = params
+        self.send_raw(json.dumps(request).encode() + b"\n")
+        while True:
+            answer = self.read()
+            if answer.get("id") == ident and "method" not in answer:
+                break
+        if "error" in answer:
+            raise RPCError(method, answer["error"])
+        return answer["result"]
+
+    def close(self):
+        self.socket.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
