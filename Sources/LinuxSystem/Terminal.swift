@@ -20,13 +20,27 @@ public enum Terminal {
         let master = try LinuxSystem.open(
             at: devpts, "ptmx", O_RDWR | O_NOCTTY | O_NOFOLLOW, [.beneath, .noSymlinks, .noCrossing])
         try check(swl_terminal_unlock(master.raw), "ioctl(TIOCSPTLCK)")
-        let slave = try check(swl_terminal_peer(master.raw, O_RDWR | O_NOCTTY | O_CLOEXEC), "ioctl(TIOCGPTPEER)")
-        return TerminalEnds(master: master, slave: OwnedDescriptor(owning: slave))
+        let slave = try peer(of: master.raw)
+        return TerminalEnds(master: master, slave: slave)
+    }
+
+    /// The other end, not becoming the caller's controlling terminal.
+    public static func peer(of master: Int32) throws(SwiftletError) -> OwnedDescriptor {
+        let slave = try check(swl_terminal_peer(master, O_RDWR | O_NOCTTY | O_CLOEXEC), "ioctl(TIOCGPTPEER)")
+        return OwnedDescriptor(owning: slave)
     }
 
     /// The size in characters (TIOCSWINSZ); the foreground processes get SIGWINCH.
     public static func setSize(_ descriptor: Int32, columns: UInt16, rows: UInt16) throws(SwiftletError) {
         try check(swl_terminal_set_size(descriptor, columns, rows), "ioctl(TIOCSWINSZ)")
+    }
+
+    /// The size in characters (TIOCGWINSZ); fails with ENOTTY where there is no terminal.
+    public static func size(of descriptor: Int32) throws(SwiftletError) -> (columns: UInt16, rows: UInt16) {
+        var columns: UInt16 = 0
+        var rows: UInt16 = 0
+        try check(swl_terminal_size(descriptor, &columns, &rows), "ioctl(TIOCGWINSZ)")
+        return (columns, rows)
     }
 
     /// Makes it the controlling terminal of the caller's session, which has none.

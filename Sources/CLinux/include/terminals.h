@@ -13,5 +13,14 @@ static inline int swl_terminal_set_size(int fd, uint16_t columns, uint16_t rows)
     struct winsize size = {.ws_row = rows, .ws_col = columns};
     return ioctl(fd, TIOCSWINSZ, &size);
 }
+static inline int swl_terminal_size(int fd, uint16_t *columns, uint16_t *rows) {
+    struct winsize size;
+    int result = ioctl(fd, TIOCGWINSZ, &size);
+    if (result == 0) {
+        *columns = size.ws_col;
+        *rows = size.ws_row;
+    }
+    return result;
+}
 static inline int swl_terminal_control(int fd) { return ioctl(fd, TIOCSCTTY, 0); }
 static inline int swl_bytes_readable(int fd, int *count) { return ioctl(fd, FIONREAD, count); }
