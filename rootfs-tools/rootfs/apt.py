@@ -40,7 +40,6 @@ class Apt:
         self.packages = os.path.join(cache.folder, "packages")
         self.sources = sources.configured()
         self.stamp = os.path.join(self.folder, "refreshed")
-        self.is_fresh = False
         self._configure()
         if refresh or not self._is_recent():
             self.refresh()
@@ -115,7 +114,6 @@ Dir::Etc::preferencesparts {quoted(self._path("parts"))};
             return
         with open(self.stamp, "w", encoding="ascii") as stamp:
             stamp.write(self._configuration_digest())
-        self.is_fresh = True
 
     def resolve(self, wanted, status=None):
         """The packages to install so that `wanted` (names or apt patterns) are, given a dpkg status file."""

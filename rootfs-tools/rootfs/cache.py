@@ -35,7 +35,8 @@ class Cache:
         return self
 
     def __exit__(self, *_):
-        self._clear()
+        # After an interruption something killed may still be writing; the next build removes what stays.
+        shutil.rmtree(self.work, ignore_errors=True)
         self._lock.close()
 
     def _clear(self):

@@ -27,6 +27,7 @@ shift 2
 mkdir -p "$root/dev" "$root/proc" "$root/mnt" "$root/run"
 mount -t tmpfs -o mode=755 tmpfs "$root/dev"
 for node in null zero full random urandom tty; do
+    [ -e "/dev/$node" ] || continue
     touch "$root/dev/$node"
     mount --bind "/dev/$node" "$root/dev/$node"
 done

@@ -4,6 +4,9 @@ import json
 import time
 from dataclasses import dataclass, field
 
+# What a Dockerfile calls the settings whose names differ.
+WORDS = {"ExposedPorts": "EXPOSE", "WorkingDir": "WORKDIR"}
+
 
 def canonical(document):
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
@@ -25,7 +28,7 @@ class Image:
         created = timestamp(epoch)
         history = [{"created": created, "created_by": layer.created_by} for layer in self.layers]
         for key in sorted(self.settings):
-            text = f"{key.upper()} {json.dumps(self.settings[key], sort_keys=True)}"
+            text = f"{WORDS.get(key, key.upper())} {json.dumps(self.settings[key], sort_keys=True)}"
             history.append({"created": created, "created_by": text, "empty_layer": True})
         return canonical(platform.descriptor() | {
             "config": self.settings,

@@ -55,7 +55,7 @@ def parse(text):
     system, _, rest = text.partition("/")
     architecture, _, variant = SPELLINGS.get(rest, rest).partition("/")
     found = DEBIAN.get((architecture, variant))
-    if system != "linux" or found is None:
+    if system != "linux" or found is None or text.endswith("/"):
         known = ", ".join("linux/" + "/".join(filter(None, key)) for key in DEBIAN)
         raise BuildError(f"platform {text!r}: Debian packages are known for {known}; give one of them to --platform")
     return Platform(architecture, variant, *found)

@@ -1,6 +1,7 @@
 """Removes from an installed tree what differs between two installations, and what an image has no use for."""
 
 import os
+import re
 import shutil
 
 # Folders that stay, with the folders in them, but without any file.
@@ -85,9 +86,9 @@ def slim(root):
             for name in files:
                 if name not in ("copyright", "locale.alias"):
                     os.unlink(os.path.join(place, name))
-            if folder == "man":
-                continue  # maintainer scripts put links there and fail without the folders
             for name in folders:
+                if folder == "man" and re.fullmatch(r"man[0-9]", name) and place.endswith("/share/man"):
+                    continue  # maintainer scripts put links there and fail without the folders
                 path = os.path.join(place, name)
                 if os.path.islink(path) and not os.path.exists(path):
                     os.unlink(path)

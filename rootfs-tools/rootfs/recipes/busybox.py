@@ -33,12 +33,11 @@ nogroup:x:65534:
 def applets(program):
     """The names in the program's own applet table, in its order: sorted strings, each ended by a zero byte. Reading
     it, rather than running `busybox --list`, works for any architecture."""
-    start = program.find(b"\0[\0[[\0")
+    start = program.find(b"\0[\0[[\0") + 1
+    table = re.match(rb"(?:[!-~]+\0)*", program[start:start + 65536])[0]
     names = []
-    for match in re.finditer(rb"([!-~]+)\0", program[start + 1:start + 65536]) if start >= 0 else ():
-        name = match[1].decode("ascii")
-        is_next = match.start() == sum(len(earlier) + 1 for earlier in names)
-        if not is_next or (names and name <= names[-1]):
+    for name in table.decode("ascii").split("\0")[:-1]:
+        if names and name <= names[-1]:
             break
         names.append(name)
     if not {"sh", "ls", "cat", "sleep", "httpd"} <= set(names):
