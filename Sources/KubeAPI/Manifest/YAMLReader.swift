@@ -37,7 +37,7 @@ struct YAMLReader {
         var documents: [Document] = []
         var number = 0
         do {
-            let resolver = try Resolver.basic.appending(Tag.Name(rawValue: Self.untagged), "")
+            let resolver = try Resolver.basic.appending(Tag.Name(rawValue: Self.untagged), "^")
             let parser = try Yams.Parser(yaml: text, resolver: resolver)
             while let root = try parser.nextRoot() {
                 number += 1

@@ -26,7 +26,8 @@ enum YAMLScalar {
             if negative { return magnitude <= UInt64(Int64.max) + 1 ? .int(Int64(truncatingIfNeeded: 0 &- magnitude)) : .double(-Double(magnitude)) }
             return Int64(exactly: magnitude).map { .int($0) } ?? .double(Double(magnitude))
         }
-        return isFloat(digits) ? Double(plain).flatMap { $0.isFinite ? .double($0) : nil } : nil
+        guard isFloat(digits), let double = Double(plain), double.isFinite else { return nil }
+        return .double(double)
     }
 
     private static func integer(_ digits: Substring) -> UInt64? {

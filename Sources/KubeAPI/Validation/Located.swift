@@ -8,7 +8,7 @@ struct Located {
 
     init(_ value: JSONValue?, path: String = "") {
         self.path = path
-        self.value = value.flatMap { $0.isNull ? nil : $0 }
+        self.value = value?.isNull == false ? value : Optional.none
     }
 
     subscript(key: String) -> Located { Located(value?[key], path: path.isEmpty ? key : "\(path).\(key)") }
