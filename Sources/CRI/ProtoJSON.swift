@@ -4,23 +4,40 @@ import SwiftProtobuf
 
 /// The proto3 JSON mapping of the messages, with rejections that name the field.
 enum ProtoJSON {
-    /// Absent parameters are the empty message. Unknown fields are refused. Errors: `invalidArgument`.
-    static func decode<M: Message>(_ type: M.Type, _ params: JSONValue?) throws(SwiftletError) -> M {
+    /// Absent parameters are the empty message. Unknown fields are refused.
+    static func decode<M: Message>(_ type: M.Type, _ params: JSONValue?) throws(JSONRPCError) -> M {
         guard let params else { return M() }
         guard params.object != nil else {
-            throw .invalid("parameters must be a JSON object with the fields of \(M.self), not \(params.kind)")
+            throw JSONRPCError(
+                JSONRPCError.invalidParams,
+                .invalid(
+                    "they must be a JSON object with the fields of \(M.protoMessageName), not \(params.kind)",
+                    object: "parameters"))
         }
         do { return try M(jsonUTF8Bytes: params.serialized()) } catch {
             let (path, fault) = Fault.find(M.self, in: params, error)
-            throw .invalid(
-                fault, object: path.isEmpty ? "" : "field \(printable(path))",
-                hint: "the fields are those of \(M.protoMessageName) of CRI v1")
+            throw JSONRPCError(
+                JSONRPCError.invalidParams,
+                .invalid(
+                    fault, object: path.isEmpty ? "parameters" : "field \(printable(path))",
+                    hint: "the fields are those of \(M.protoMessageName) of CRI v1"))
         }
     }
 
-    static func encode(_ message: some Message) throws -> [UInt8] {
+    /// What a service answered; fields of a newer service are passed over.
+    static func decodeResponse<M: Message>(_ type: M.Type, _ result: JSONValue) throws(SwiftletError) -> M {
+        var options = JSONDecodingOptions()
+        options.ignoreUnknownFields = true
+        do { return try M(jsonUTF8Bytes: result.serialized(), options: options) } catch {
+            throw SwiftletError(.internal, "the answer is no \(M.protoMessageName): \(error)")
+        }
+    }
+
+    static func encode(_ message: some Message) throws(JSONRPCError) -> [UInt8] {
         do { return try message.jsonUTF8Bytes() } catch {
-            throw SwiftletError(.internal, "\(type(of: message)) cannot be written as JSON: \(error)")
+            throw JSONRPCError(
+                JSONRPCError.internalError,
+                SwiftletError(.internal, "\(type(of: message)) cannot be written as JSON: \(error)"))
         }
     }
 }
