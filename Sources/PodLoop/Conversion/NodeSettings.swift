@@ -1,0 +1,63 @@
+import KubeAPI
+
+/// What the control loop must know of its machine: found by the daemon, which may look.
+public struct NodeSettings: Sendable {
+    public var name: String
+    /// The node's own addresses, the main one first.
+    public var addresses: [String]
+    /// `cpu`, `memory`, `ephemeral-storage`, `pods`, `hugepages-…`.
+    public var capacity: [String: Quantity]
+    public var allocatable: [String: Quantity]
+    /// Without `containerRuntimeVersion`, which the runtime tells.
+    public var systemInfo: NodeSystemInfo
+    /// Where the pods' logs go: `<root>/logs`.
+    public var logDirectory: String
+    /// The machine's own resolv.conf, which a pod's dnsConfig adds to.
+    public var resolver: Resolver
+    /// The directory that `localhostProfile` of a seccomp profile is below; absolute.
+    public var seccompProfileDirectory: String
+
+    public struct Resolver: Sendable, Equatable {
+        public var nameservers: [String]
+        public var searches: [String]
+        public var options: [String]
+
+        public init(nameservers: [String] = [], searches: [String] = [], options: [String] = []) {
+            self.nameservers = nameservers
+            self.searches = searches
+            self.options = options
+        }
+
+        /// The lines of a resolv.conf that matter; the last `search` wins, as for the C library.
+        public init(resolvConf text: String) {
+            self.init()
+            for line in text.split(whereSeparator: \.isNewline) {
+                let words = line.split(whereSeparator: \.isWhitespace).map(String.init)
+                guard words.count > 1 else { continue }
+                switch words[0] {
+                case "nameserver": nameservers.append(words[1])
+                case "search", "domain": searches = Array(words.dropFirst())
+                case "options": options += words.dropFirst()
+                default: break
+                }
+            }
+        }
+    }
+
+    public init(
+        name: String, addresses: [String], capacity: [String: Quantity], allocatable: [String: Quantity],
+        systemInfo: NodeSystemInfo, logDirectory: String, resolver: Resolver, seccompProfileDirectory: String
+    ) {
+        self.name = name
+        self.addresses = addresses
+        self.capacity = capacity
+        self.allocatable = allocatable
+        self.systemInfo = systemInfo
+        self.logDirectory = logDirectory
+        self.resolver = resolver
+        self.seccompProfileDirectory = seccompProfileDirectory
+    }
+
+    /// Bytes; 0 when unknown.
+    var memory: Int64 { capacity["memory"]?.value ?? 0 }
+}

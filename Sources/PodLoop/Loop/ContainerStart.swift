@@ -1,0 +1,114 @@
+import CRI
+import Errors
+import KubeAPI
+
+/// The steps from a container of a spec to a running process: image, mounts, create, start.
+struct ContainerStart: Sendable {
+    let context: LoopContext
+    let pod: Pod
+    let container: Container
+    let attempt: UInt32
+    let sandbox: ObservedSandbox
+    /// Host paths by volume.
+    let volumes: [String: String]
+
+    func run() async throws(StartError) {
+        let image = try await ImageRule(context: context).image(for: container, pod: pod)
+        let config: CRIContainerConfig
+        do {
+            let addresses = pod.spec.hostNetwork == true ? context.settings.addresses : sandbox.addresses
+            let conversion = ContainerConversion(
+                pod: pod, container: container, node: context.settings, podAddresses: addresses)
+            try await context.volumes.makeLogDirectory(container: container.name, pod: pod.reference)
+            let mounts = try await self.mounts(conversion, addresses)
+            config = try conversion.config(attempt: attempt, image: image, mounts: mounts)
+        } catch {
+            let error = StartError(.containerConfig, error)
+            await failed(error)
+            throw error
+        }
+        try await start(try await create(config))
+    }
+
+    private func create(_ config: CRIContainerConfig) async throws(StartError) -> String {
+        var request = CRICreateContainerRequest()
+        request.podSandboxID = sandbox.id
+        request.config = config
+        request.sandboxConfig = SandboxConversion(pod: pod, node: context.settings).config(attempt: sandbox.attempt)
+        do {
+            let id = try await context.runtime.createContainer(request).containerID
+            await record(.normal, "Created", "Container created")
+            return id
+        } catch {
+            let error = StartError(.createContainer, error)
+            await failed(error)
+            throw error
+        }
+    }
+
+    private func start(_ id: String) async throws(StartError) {
+        var request = CRIStartContainerRequest()
+        request.containerID = id
+        do {
+            _ = try await context.runtime.startContainer(request)
+            await record(.normal, "Started", "Container started")
+        } catch {
+            let error = StartError(.runContainer, error)
+            await failed(error)
+            throw error
+        }
+    }
+
+    private func mounts(_ conversion: ContainerConversion, _ addresses: [String]) async throws -> [CRIMount] {
+        var mounts: [CRIMount] = []
+        let known = Dictionary(try conversion.environment.variables().map { ($0.name, $0.value) }) { $1 }
+        for (index, mount) in container.volumeMounts.enumerated() {
+            guard let root = volumes[mount.name] else {
+                throw SwiftletError.notFound("volume", mount.name, hint: "name one of the pod's volumes")
+            }
+            var path = root
+            if let inside = subPath(mount, known), !inside.isEmpty {
+                path = try await context.volumes.subPath(
+                    inside, volume: mount.name, hostPath: root, container: container.name, index: index,
+                    pod: pod.reference)
+            }
+            mounts.append(criMount(mount, hostPath: path))
+        }
+        mounts += try await ownFiles(addresses, besides: Set(mounts.map(\.containerPath)))
+        return mounts
+    }
+
+    private func subPath(_ mount: VolumeMount, _ variables: [String: String]) -> String? {
+        if let expression = mount.subPathExpr, !expression.isEmpty { return expand(expression, variables) }
+        return mount.subPath
+    }
+
+    /// /etc/hosts and the file for the last words, unless the pod mounts something there itself.
+    private func ownFiles(_ addresses: [String], besides taken: Set<String>) async throws -> [CRIMount] {
+        var mounts: [CRIMount] = []
+        func add(_ containerPath: String, _ hostPath: String) {
+            var mount = CRIMount()
+            mount.containerPath = containerPath
+            mount.hostPath = hostPath
+            mounts.append(mount)
+        }
+        if !taken.contains("/etc/hosts") {
+            let nodeFile = pod.spec.hostNetwork == true ? try await context.volumes.nodeHostsFile() : ""
+            let text = hostsFile(of: pod, addresses: addresses, nodeFile: nodeFile)
+            add("/etc/hosts", try await context.volumes.writeFile("etc-hosts", text, pod: pod.reference))
+        }
+        let lastWords = container.terminationMessagePath ?? "/dev/termination-log"
+        if !lastWords.isEmpty, !taken.contains(lastWords) {
+            let file = try await context.volumes.makeTerminationLog(
+                container: container.name, attempt: attempt, pod: pod.reference)
+            add(lastWords, file)
+        }
+        return mounts
+    }
+
+    private func failed(_ error: StartError) async { await record(.warning, "Failed", "Error: \(error.message)") }
+
+    private func record(_ type: EventType, _ reason: String, _ message: String) async {
+        await context.record(PlannedEvent(type, reason, message, container: container.name), pod: pod)
+    }
+}

@@ -1,0 +1,99 @@
+import Errors
+import JSON
+import KubeAPI
+
+/// The files of the manifests folder, read by somebody who may touch files.
+public protocol ManifestSource: Sendable {
+    /// All files that may hold manifests, in the order of their names. Throws when the folder cannot be read.
+    func files() async throws -> [ManifestFile]
+    /// One element after each change, until the reader stops.
+    func changes() -> AsyncStream<Void>
+}
+
+public struct ManifestFile: Sendable {
+    public var name: String
+    public var content: Result<[UInt8], SwiftletError>
+
+    public init(name: String, content: Result<[UInt8], SwiftletError>) {
+        self.name = name
+        self.content = content
+    }
+}
+
+/// Makes static pods of manifests: `<name>-<node>`, their uid a hash of what is written, so that a changed manifest is
+/// another pod.
+struct ManifestFolder: Sendable {
+    struct Found: Sendable {
+        /// By uid.
+        var pods: [String: Pod] = [:]
+        /// One sentence each, naming file, document and field.
+        var problems: [String] = []
+    }
+
+    let source: any ManifestSource
+    let node: String
+
+    func read() async throws -> Found { pods(in: try await source.files()) }
+
+    /// A file that is wrong spoils no other.
+    func pods(in files: [ManifestFile]) -> Found {
+        var found = Found()
+        var places: [String: String] = [:]
+        for file in files {
+            do {
+                for object in try Manifest.objects(try file.content.get(), source: file.name) {
+                    let place = "\(printable(file.name)) document \(object.document)"
+                    guard let pod = pod(object, place, &found.problems) else { continue }
+                    let name = "\(pod.reference.namespace)/\(pod.reference.name)"
+                    if let first = places[name] {
+                        found.problems.append("\(place): pod \(name) is in \(first) already; give it another name")
+                        continue
+                    }
+                    places[name] = place
+                    found.pods[pod.reference.uid] = pod
+                }
+            } catch {
+                found.problems.append(SwiftletError.wrapping(error).description)
+            }
+        }
+        return found
+    }
+
+    private func pod(_ object: ManifestObject, _ place: String, _ problems: inout [String]) -> Pod? {
+        guard object.apiVersion == "v1", object.kind == "Pod" else {
+            let kind = printable("\(object.apiVersion) \(object.kind)")
+            problems.append("\(place): \(kind) is not read from the manifests folder; put only v1 Pod there")
+            return nil
+        }
+        let admission = Admission(object.object, kind: "Pod")
+        problems += admission.faults.map { "\(place): \($0)" }
+        problems += admission.warnings.map { "\(place): \($0)" }
+        guard let tree = admission.object else { return nil }
+        do { return try named(tree) } catch {
+            problems.append("\(place): \(SwiftletError.wrapping(error))")
+            return nil
+        }
+    }
+
+    private func named(_ tree: JSONValue) throws -> Pod {
+        var pod = try Pod(tree)
+        let namespace = pod.metadata.namespace ?? "default"
+        let name = "\(pod.metadata.name ?? "")-\(node)"
+        let text = tree.text()
+        let uid = stableHash(["uid", node, namespace, name, text]) + stableHash(["more", node, namespace, name, text])
+        var metadata = ObjectMeta(name: name, namespace: namespace)
+        metadata.uid = uid
+        metadata.labels = pod.metadata.labels
+        metadata.annotations = pod.metadata.annotations
+        metadata.annotations[Annotation.configSource] = "file"
+        metadata.annotations[Annotation.configHash] = uid
+        metadata.annotations[Annotation.configMirror] = uid
+        metadata.ownerReferences = [
+            OwnerReference(apiVersion: "v1", kind: "Node", name: node, uid: node, controller: true)
+        ]
+        pod.metadata = metadata
+        pod.spec.nodeName = node
+        pod.status = nil
+        return pod
+    }
+}

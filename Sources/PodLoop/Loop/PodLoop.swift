@@ -1,0 +1,299 @@
+import CRI
+import Errors
+import KubeAPI
+import Logging
+
+/// The control loop: keeps what the runtime runs like what the API and the manifests folder want.
+///
+/// It reaches the runtime only through its service protocols. One worker a pod does the work; this actor tells the workers
+/// what is wanted and wakes them when something happened.
+public actor PodLoop {
+    private let context: LoopContext
+    private let observer: RuntimeObserver
+    private let manifests: (any ManifestSource)?
+    private var workers: [String: PodWorker] = [:]
+    private var tasks: [String: Task<Void, Never>] = [:]
+    /// By uid; without the mirrors of static pods.
+    private var wanted: [String: Pod] = [:]
+    private var statics = StaticPods()
+    private var knowsPods = false
+    private var knowsManifests = false
+    private var runtimeStates: [PodReference: String] = [:]
+    private var eventsFlow = false
+
+    /// `now` reads the machine's clock. Without `manifests` there are no static pods.
+    public init(
+        settings: NodeSettings, cluster: any ClusterAPI, runtime: any RuntimeService & ImageService,
+        volumes: any VolumeManager, manifests: (any ManifestSource)?, now: @escaping @Sendable () -> Timestamp,
+        log: Logger
+    ) {
+        context = LoopContext(
+            settings: settings, cluster: cluster, runtime: runtime, volumes: volumes,
+            reconciler: Reconciler(hostAddresses: settings.addresses), now: now, log: log)
+        observer = RuntimeObserver(runtime: runtime)
+        self.manifests = manifests
+        knowsManifests = manifests == nil
+    }
+
+    /// Runs until its task is cancelled. Pods run on when it ends.
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.followPods() }
+            group.addTask { await self.followRuntime() }
+            group.addTask { await self.relistForEver() }
+            group.addTask { await NodeReporter(context: self.context).run() }
+            if let manifests { group.addTask { await self.follow(manifests) } }
+            await group.waitForAll()
+        }
+        for task in tasks.values { task.cancel() }
+        for task in tasks.values { await task.value }
+    }
+
+    /// Images were loaded: pods that wait for one try at once.
+    public func imagesChanged() async {
+        for worker in workers.values { await worker.imagesChanged() }
+    }
+
+    // MARK: The API
+
+    private func followPods() async {
+        while !Task.isCancelled {
+            do {
+                for try await change in context.cluster.watchPods() { await take(change) }
+            } catch {
+                context.log.warning("watch pods: \(SwiftletError.wrapping(error))")
+            }
+            await pause(.seconds(1))
+        }
+    }
+
+    private func take(_ change: PodChange) async {
+        switch change {
+        case .all(let pods):
+            let uids = Set(pods.map(\.reference.uid))
+            for pod in wanted.values where !uids.contains(pod.reference.uid) { await left(pod) }
+            for uid in statics.mirrors.keys where !uids.contains(uid) { statics.mirrors[uid] = nil }
+            for pod in pods { await came(pod) }
+            knowsPods = true
+            await repairMirrors()
+            await endOrphans()
+        case .changed(let pod): await came(pod)
+        case .removed(let pod): await left(pod)
+        }
+    }
+
+    private func came(_ pod: Pod) async {
+        let uid = pod.reference.uid
+        if pod.isMirror {
+            statics.mirrors[uid] = pod
+            if let own = statics.pods[uid] {
+                // Only the status of a mirror counts: what is to run is in the file.
+                var own = own
+                own.status = pod.status
+                await tell(uid, .running(own))
+            }
+            if pod.metadata.deletionTimestamp != nil || statics.pods[uid] == nil { await repairMirrors() }
+            return
+        }
+        wanted[uid] = pod
+        await tell(uid, DesiredPod(pod))
+    }
+
+    private func left(_ pod: Pod) async {
+        let uid = pod.reference.uid
+        if pod.isMirror {
+            statics.mirrors[uid] = nil
+            await repairMirrors()
+            return
+        }
+        wanted[uid] = nil
+        if workers[uid] != nil { await tell(uid, .gone(pod.reference, grace: 1)) }
+    }
+
+    // MARK: Workers
+
+    private func tell(_ uid: String, _ desired: DesiredPod) async {
+        guard !Task.isCancelled else { return }
+        if let worker = workers[uid] {
+            await worker.update(desired)
+            return
+        }
+        let worker = PodWorker(desired, context: context)
+        workers[uid] = worker
+        tasks[uid] = Task { [weak self] in
+            await worker.run()
+            await self?.ended(uid)
+        }
+    }
+
+    private func ended(_ uid: String) async {
+        guard !Task.isCancelled else { return }
+        workers[uid] = nil
+        tasks[uid] = nil
+        // The same file came back while its pod was ending.
+        if let pod = statics.pods[uid] {
+            await repairMirrors()
+            await tell(uid, .running(pod))
+        }
+    }
+
+    // MARK: The runtime
+
+    private func followRuntime() async {
+        while !Task.isCancelled {
+            do {
+                for try await event in context.runtime.getContainerEvents(CRIGetEventsRequest()) {
+                    eventsFlow = true
+                    await take(event)
+                }
+            } catch {
+                context.log.debug("container events: \(SwiftletError.wrapping(error))")
+            }
+            eventsFlow = false
+            await pause(.seconds(1))
+        }
+    }
+
+    private func take(_ event: CRIContainerEventResponse) async {
+        if event.hasPodSandboxStatus, let worker = workers[event.podSandboxStatus.metadata.uid] {
+            worker.wake()
+        } else {
+            await relist()
+        }
+    }
+
+    /// Every second while no events come, else now and then, in case one was lost.
+    private func relistForEver() async {
+        while !Task.isCancelled {
+            await relist()
+            for _ in 0..<10 {
+                await pause(.seconds(1))
+                if !eventsFlow || Task.isCancelled { break }
+            }
+        }
+    }
+
+    private func relist() async {
+        let states: [PodReference: String]
+        do { states = try await observer.list() } catch {
+            context.log.debug("list pods of the runtime: \(SwiftletError.wrapping(error))")
+            return
+        }
+        for (pod, state) in states where runtimeStates[pod] != state { workers[pod.uid]?.wake() }
+        for pod in runtimeStates.keys where states[pod] == nil { workers[pod.uid]?.wake() }
+        runtimeStates = states
+        await endOrphans()
+    }
+
+    /// Pods that run and that nobody wants, and files of pods that nobody knows.
+    private func endOrphans() async {
+        guard knowsPods, knowsManifests else { return }
+        for pod in runtimeStates.keys where workers[pod.uid] == nil {
+            context.log.notice("pod \(podText(pod)) runs and has no object: ending it")
+            await tell(pod.uid, .gone(pod, grace: 1))
+        }
+        await removeForgottenFiles()
+    }
+
+    private var sweptFiles = false
+
+    private func removeForgottenFiles() async {
+        guard !sweptFiles else { return }
+        sweptFiles = true
+        do {
+            for uid in try await context.volumes.podUIDs() where workers[uid] == nil {
+                context.log.notice("removing the files of pod \(printable(uid)), which is gone")
+                try await context.volumes.tearDown(PodReference(namespace: "", name: "", uid: uid))
+                try await context.volumes.remove(PodReference(namespace: "", name: "", uid: uid))
+            }
+        } catch {
+            context.log.warning("remove files of pods that are gone: \(SwiftletError.wrapping(error))")
+        }
+    }
+
+    // MARK: Static pods
+
+    private func follow(_ source: any ManifestSource) async {
+        let folder = ManifestFolder(source: source, node: context.settings.name)
+        for await _ in ticks(source) {
+            let found: ManifestFolder.Found
+            do { found = try await folder.read() } catch {
+                await report(SwiftletError.wrapping(error).description)
+                // What was read before goes on: a folder that cannot be read is not an empty one.
+                continue
+            }
+            for problem in found.problems where statics.reported.insert(problem).inserted { await report(problem) }
+            statics.reported.formIntersection(found.problems)
+            await take(found.pods)
+        }
+    }
+
+    /// Now, at each change, and every 20 s.
+    private func ticks(_ source: any ManifestSource) -> AsyncStream<Void> {
+        let (stream, bell) = AsyncStream<Void>.makeStream(bufferingPolicy: .bufferingNewest(1))
+        bell.yield()
+        let changes = Task {
+            for await _ in source.changes() { bell.yield() }
+        }
+        let clock = Task {
+            while !Task.isCancelled {
+                await pause(.seconds(20))
+                bell.yield()
+            }
+        }
+        bell.onTermination = { _ in
+            changes.cancel()
+            clock.cancel()
+        }
+        return stream
+    }
+
+    private func report(_ problem: String) async {
+        context.log.warning("manifests: \(problem)")
+        let node = ObjectReference(kind: "Node", name: context.settings.name, uid: context.settings.name)
+        await context.record(EventRecord(.warning, object: node, reason: "InvalidManifest", message: problem))
+    }
+
+    private func take(_ found: [String: Pod]) async {
+        let old = statics.pods
+        for (uid, pod) in old where found[uid] == nil {
+            statics.pods[uid] = nil
+            await tell(uid, .deleting(statics.withStatus(pod), grace: max(1, pod.spec.gracePeriodSeconds)))
+        }
+        for (uid, pod) in found where old[uid] == nil {
+            statics.pods[uid] = pod
+            await tell(uid, .running(statics.withStatus(pod)))
+        }
+        knowsManifests = true
+        await repairMirrors()
+        await endOrphans()
+    }
+
+    /// Makes the API show every static pod, and no mirror of one that is gone.
+    private func repairMirrors() async {
+        guard knowsPods, knowsManifests else { return }
+        for (uid, mirror) in statics.mirrors {
+            let isStale = statics.pods[uid] == nil && workers[uid] == nil
+            guard isStale || mirror.metadata.deletionTimestamp != nil && statics.pods[uid] != nil else { continue }
+            statics.mirrors[uid] = nil
+            do { try await context.cluster.removePod(mirror.reference) } catch {
+                context.log.warning("remove mirror \(podText(mirror.reference)): \(SwiftletError.wrapping(error))")
+            }
+        }
+        for (uid, pod) in statics.pods where statics.mirrors[uid] == nil {
+            do {
+                statics.mirrors[uid] = try await context.cluster.createPod(statics.withStatus(pod).json)
+                workers[uid]?.wake()
+            } catch {
+                let problem = "show pod \(podText(pod.reference)) in the API: \(SwiftletError.wrapping(error))"
+                if statics.reported.insert(problem).inserted { await report(problem) }
+            }
+        }
+    }
+}
+
+/// Until the time has passed or the task is cancelled.
+func pause(_ duration: Duration) async {
+    // The only error is the cancellation, which the caller sees in Task.isCancelled.
+    try? await Task.sleep(for: duration)
+}

@@ -1,0 +1,20 @@
+import KubeAPI
+
+/// Pods of the manifests folder, and the objects in the API that show them.
+struct StaticPods {
+    var pods: [String: Pod] = [:]
+    var mirrors: [String: Pod] = [:]
+    /// Problems that were told already.
+    var reported: Set<String> = []
+
+    /// With the status that its mirror kept over a restart.
+    func withStatus(_ pod: Pod) -> Pod {
+        var pod = pod
+        if let uid = pod.metadata.uid, let status = mirrors[uid]?.status { pod.status = status }
+        return pod
+    }
+}
+
+extension Pod {
+    var isMirror: Bool { metadata.annotations[Annotation.configMirror] != nil }
+}

@@ -1,0 +1,30 @@
+import KubeAPI
+
+/// Files and mounts of pods on this machine: what the control loop needs done and may not touch itself.
+///
+/// Errors are `SwiftletError`s. Every call may be repeated, also after the daemon was killed in the middle of one.
+public protocol VolumeManager: Sendable {
+    /// Prepares all volumes of a pod: host paths by volume name. Throws what a FailedMount event shows.
+    func setUp(_ pod: Pod) async throws -> [String: String]
+    /// The host path of a path inside a volume that a container mounts as its `index`th mount. The path is resolved inside
+    /// the volume, made if it is missing, and held, so that nobody can exchange it later.
+    func subPath(
+        _ path: String, volume: String, hostPath: String, container: String, index: Int, pod: PodReference
+    ) async throws -> String
+    /// Makes the directory a container's log file goes into.
+    func makeLogDirectory(container: String, pod: PodReference) async throws
+    /// Writes a file of the pod's own directory in place: containers may have it mounted. Returns its host path.
+    func writeFile(_ name: String, _ text: String, pod: PodReference) async throws -> String
+    /// Makes the empty file that a container writes its last words to. Returns its host path.
+    func makeTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String
+    /// Its first 4096 bytes; empty when there is none.
+    func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String
+    /// The text of the machine's own /etc/hosts.
+    func nodeHostsFile() async throws -> String
+    /// Unmounts and removes the pod's volumes.
+    func tearDown(_ pod: PodReference) async throws
+    /// Removes all the pod's files, logs included; the volumes first.
+    func remove(_ pod: PodReference) async throws
+    /// The uids of pods that have files here.
+    func podUIDs() async throws -> [String]
+}

@@ -1,0 +1,77 @@
+import KubeAPI
+
+/// Why a container could not be started: its waiting reason and message.
+public struct StartFailure: Sendable, Equatable {
+    public enum Reason: String, Sendable {
+        case crashLoopBackOff = "CrashLoopBackOff"
+        case imageNeverPull = "ErrImageNeverPull"
+        case imagePull = "ErrImagePull"
+        case imagePullBackOff = "ImagePullBackOff"
+        case invalidImageName = "InvalidImageName"
+        case imageInspect = "ImageInspectError"
+        case containerConfig = "CreateContainerConfigError"
+        case createContainer = "CreateContainerError"
+        case runContainer = "RunContainerError"
+    }
+
+    public var reason: Reason
+    public var message: String
+    /// Not tried again before.
+    public var retryAt: Timestamp?
+
+    public init(_ reason: Reason, _ message: String, retryAt: Timestamp? = nil) {
+        self.reason = reason
+        self.message = message
+        self.retryAt = retryAt
+    }
+}
+
+/// What the loop remembers of a pod between two looks at it. Lost at a restart of the daemon, as a kubelet's is: then a
+/// back-off starts over.
+public struct PodMemory: Sendable, Equatable {
+    /// By container; gone once it started.
+    public var startFailures: [String: StartFailure] = [:]
+    /// By container.
+    public var crashes: [String: Backoff] = [:]
+    /// By image.
+    public var pulls: [String: Backoff] = [:]
+    /// After a sandbox or its volumes could not be made: not tried again before.
+    public var sandboxRetryAt: Timestamp?
+    /// The volumes of a pod that has ended are gone already.
+    public var volumesAreDown = false
+
+    /// Seconds until a step that failed without a back-off of its own is tried again.
+    public static let retryDelay: Int64 = 10
+
+    public init() {}
+
+    public mutating func started(_ container: String) { startFailures[container] = nil }
+
+    public mutating func failed(
+        _ container: String, image: String, _ reason: StartFailure.Reason, _ message: String, at now: Timestamp
+    ) {
+        var retryAt: Timestamp? = now + Self.retryDelay
+        switch reason {
+        case .imagePull:
+            let backoff = Backoff.raised(pulls[image], event: now, now: now)
+            pulls[image] = backoff
+            retryAt = now + backoff.delay
+        // The container is there and has ended: its next start is a restart like any other.
+        case .runContainer, .crashLoopBackOff: retryAt = nil
+        default: break
+        }
+        startFailures[container] = StartFailure(reason, message, retryAt: retryAt)
+    }
+
+    /// Images came in: what waits for one is tried at once.
+    public mutating func imagesChanged() {
+        for (container, failure) in startFailures {
+            switch failure.reason {
+            case .imageNeverPull, .imagePull, .imagePullBackOff, .imageInspect:
+                startFailures[container]?.retryAt = nil
+            default: break
+            }
+        }
+        pulls = [:]
+    }
+}

@@ -1,0 +1,163 @@
+import KubeAPI
+
+/// What to do with the containers of a pod whose sandbox is ready.
+struct ContainerSteps {
+    let pod: Pod
+    let observed: ObservedPod
+    let sandbox: ObservedSandbox
+    let now: Timestamp
+    var plan: PodPlan
+
+    mutating func decide() {
+        let appHasRun = pod.spec.containers.contains { observed.container($0.name, in: sandbox.id) != nil }
+        if appHasRun {
+            for sidecar in pod.spec.initContainers where sidecar.isSidecar { _ = sidecarRuns(sidecar) }
+        } else {
+            for container in pod.spec.initContainers {
+                let goesOn = container.isSidecar ? sidecarRuns(container) : initialIsDone(container)
+                guard goesOn else { return }
+            }
+        }
+        for container in pod.spec.containers { app(container) }
+    }
+
+    /// Dead containers before the last one, and dead sandboxes that hold nothing else.
+    mutating func collectGarbage() {
+        var seen: [String: Int] = [:]
+        var kept: Set<String> = [sandbox.id]
+        for container in observed.containers {
+            seen[container.name, default: 0] += 1
+            if seen[container.name, default: 0] > 2, !container.isRunning {
+                plan.actions.append(.removeContainer(id: container.id))
+            } else {
+                kept.insert(container.sandboxID)
+            }
+        }
+        for old in observed.sandboxes where !old.isReady && !kept.contains(old.id) {
+            plan.actions.append(.removeSandbox(id: old.id))
+        }
+    }
+
+    /// One init container at a time; only those of this sandbox count, a new one runs them all again.
+    private mutating func initialIsDone(_ container: Container) -> Bool {
+        guard let seen = observed.container(container.name, in: sandbox.id) else {
+            start(container)
+            return false
+        }
+        switch seen.state {
+        case .running: return false
+        case .created, .unknown: restart(container, since: seen.createdAt)
+        case .exited(let exit):
+            if exit.code == 0 { return true }
+            if restarts(container, .initial, policy: pod.restartPolicy, exitCode: exit.code) {
+                restart(container, since: exit.finishedAt)
+            }
+        }
+        return false
+    }
+
+    /// True once the containers after it may start.
+    private mutating func sidecarRuns(_ container: Container) -> Bool {
+        guard let seen = observed.container(container.name, in: sandbox.id) else {
+            start(container)
+            return false
+        }
+        switch seen.state {
+        case .running:
+            return !replacedIfChanged(container, seen)
+        case .created, .unknown: restart(container, since: seen.createdAt)
+        case .exited(let exit): restart(container, since: exit.finishedAt)
+        }
+        return false
+    }
+
+    private mutating func app(_ container: Container) {
+        guard let seen = observed.container(container.name) else {
+            start(container)
+            return
+        }
+        switch seen.state {
+        case .running:
+            // One that runs on in another sandbox goes with that sandbox.
+            if seen.sandboxID == sandbox.id { _ = replacedIfChanged(container, seen) }
+        case .created, .unknown: restart(container, since: seen.createdAt)
+        case .exited(let exit):
+            if restarts(container, .app, policy: pod.restartPolicy, exitCode: exit.code) {
+                restart(container, since: exit.finishedAt)
+            }
+        }
+    }
+
+    private mutating func replacedIfChanged(_ container: Container, _ seen: ObservedContainer) -> Bool {
+        guard !seen.definitionHash.isEmpty, seen.definitionHash != definitionHash(of: container) else { return false }
+        plan.actions.append(
+            .killContainer(
+                id: seen.id, name: container.name,
+                why: "Container \(container.name) definition changed, will be restarted",
+                grace: max(1, pod.spec.gracePeriodSeconds)))
+        return true
+    }
+
+    private mutating func restart(_ container: Container, since end: Timestamp) {
+        let backoff = plan.memory.crashes[container.name]
+        guard let waitEnd = Backoff.waitUntil(backoff, event: end, now: now) else {
+            if start(container) {
+                plan.memory.crashes[container.name] = Backoff.raised(backoff, event: end, now: now)
+            }
+            return
+        }
+        let delay = backoff?.delay ?? Backoff.first
+        let name = podText(pod.reference)
+        if plan.memory.startFailures[container.name]?.reason != .crashLoopBackOff {
+            plan.events.append(
+                PlannedEvent(
+                    .warning, "BackOff", "Back-off restarting failed container \(container.name) in pod \(name)",
+                    container: container.name))
+        }
+        plan.memory.startFailures[container.name] = StartFailure(
+            .crashLoopBackOff,
+            "back-off \(durationText(delay)) restarting failed container=\(container.name) pod=\(name)")
+        plan.wake(at: waitEnd)
+    }
+
+    @discardableResult
+    private mutating func start(_ container: Container) -> Bool {
+        if let failure = plan.memory.startFailures[container.name], let retryAt = failure.retryAt, now < retryAt {
+            plan.wake(at: retryAt)
+            if failure.reason == .imagePull { showPullBackOff(container, failure) }
+            return false
+        }
+        plan.actions.append(
+            .startContainer(name: container.name, attempt: nextAttempt(container.name), sandboxID: sandbox.id))
+        return true
+    }
+
+    /// The first look after a failed pull shows ErrImagePull, the later ones that the next try is being waited for.
+    private mutating func showPullBackOff(_ container: Container, _ failure: StartFailure) {
+        let image = container.image ?? ""
+        var shown = failure
+        shown.reason = .imagePullBackOff
+        shown.message = "Back-off pulling image \"\(image)\": ErrImagePull: \(failure.message)"
+        plan.memory.startFailures[container.name] = shown
+        plan.events.append(
+            PlannedEvent(.normal, "BackOff", "Back-off pulling image \"\(image)\"", container: container.name))
+        plan.events.append(PlannedEvent(.warning, "Failed", "Error: ImagePullBackOff", container: container.name))
+    }
+
+    private func nextAttempt(_ name: String) -> UInt32 {
+        let seen = observed.containers.lazy.filter { $0.name == name }.map(\.attempt).max()
+        if let seen { return seen == .max ? .max : seen + 1 }
+        // The runtime has forgotten a container that the API remembers.
+        let known = (pod.status?.containerStatuses ?? []) + (pod.status?.initContainerStatuses ?? [])
+        guard let status = known.first(where: { $0.name == name }), status.containerID != nil else { return 0 }
+        return UInt32(clamping: status.restartCount) + 1
+    }
+}
+
+/// `web_default(6f0c…)`: how Kubernetes' messages name a pod.
+func podText(_ pod: PodReference) -> String { "\(pod.name)_\(pod.namespace)(\(pod.uid))" }
+
+/// `10s`, `1m20s`, `5m0s`.
+func durationText(_ seconds: Int64) -> String {
+    seconds < 60 ? "\(seconds)s" : "\(seconds / 60)m\(seconds % 60)s"
+}
