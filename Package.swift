@@ -104,7 +104,9 @@ let package = Package(
             ], swiftSettings: strict),
         .executableTarget(
             name: "swiftlet",
-            dependencies: ["APIClient", "KubeAPI", "CRI", "Streaming", "JSON", "LinuxSystem", "Errors", arguments],
+            dependencies: [
+                "APIClient", "KubeAPI", "CRI", "Streaming", "Cgroups", "JSON", "LinuxSystem", "Errors", arguments, nioCore,
+            ],
             swiftSettings: strict),
 
         tests("JSON"),

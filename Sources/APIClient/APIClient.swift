@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import JSON
 import NIOCore
 import NIOHTTP1
@@ -37,7 +38,8 @@ public struct APIClient: Sendable {
 
         var uri: String {
             guard !query.isEmpty else { return path }
-            return path + "?" + query.map { "\(percentEncoded($0.name))=\(percentEncoded($0.value))" }.joined(separator: "&")
+            return path + "?"
+                + query.map { "\(percentEncoded($0.name))=\(percentEncoded($0.value))" }.joined(separator: "&")
         }
     }
 
@@ -110,8 +112,10 @@ public struct APIClient: Sendable {
             }
         } catch let error as IOError {
             throw SwiftletError(
-                .unavailable, "no daemon answers: \(error.localizedReason)", operation: "connect to", object: socketPath,
-                errno: error.errnoCode, hint: "start one with swiftletd --run DIR, and give the same folder with --run or SWIFTLET_RUN")
+                .unavailable, "no daemon answers: \(String(cString: strerror(error.errnoCode)))",
+                operation: "connect to", object: socketPath,
+                errno: error.errnoCode,
+                hint: "start one with swiftletd --run DIR, and give the same folder with --run or SWIFTLET_RUN")
         }
     }
 
@@ -148,8 +152,4 @@ struct ResponseBody: AsyncSequence {
     }
 
     func makeAsyncIterator() -> AsyncIterator { AsyncIterator(parts: parts) }
-}
-
-extension IOError {
-    fileprivate var localizedReason: String { "\(self)" }
 }

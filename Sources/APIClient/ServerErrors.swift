@@ -5,7 +5,8 @@ import JSON
 func serverError(status: Int, body: [UInt8]) -> SwiftletError {
     let document = try? JSONValue.parse(body)
     let reason = document?["reason"]?.string ?? ""
-    let message = document?["message"]?.string ?? printable(String(decoding: body.prefix(1024), as: UTF8.self), limit: 1024)
+    let message =
+        document?["message"]?.string ?? printable(String(decoding: body.prefix(1024), as: UTF8.self), limit: 1024)
     var error = SwiftletError(
         code(status: status, reason: reason), message.isEmpty ? "HTTP status \(status)" : message,
         operation: reason.isEmpty ? "Error from server" : "Error from server (\(printable(reason)))")
@@ -39,6 +40,8 @@ private func code(status: Int, reason: String) -> SwiftletError.Code {
 
 /// The text of a `Warning: 299 - "…"` header (RFC 7234, section 5.5).
 func warningText(_ header: String) -> String {
-    guard let open = header.firstIndex(of: "\""), let close = header.lastIndex(of: "\""), open < close else { return header }
+    guard let open = header.firstIndex(of: "\""), let close = header.lastIndex(of: "\""), open < close else {
+        return header
+    }
     return String(header[header.index(after: open)..<close]).replacing("\\\"", with: "\"").replacing("\\\\", with: "\\")
 }

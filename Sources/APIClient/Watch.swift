@@ -32,7 +32,9 @@ extension APIClient {
                     if event["type"]?.string == "ERROR" {
                         throw serverError(status: Int(object["code"]?.int ?? 500), body: object.serialized())
                     }
-                    guard try await receive(WatchEvent(type: event["type"]?.string ?? "", object: object)) else { throw Enough() }
+                    guard try await receive(WatchEvent(type: event["type"]?.string ?? "", object: object)) else {
+                        throw Enough()
+                    }
                 }
             }
         } catch is Enough {

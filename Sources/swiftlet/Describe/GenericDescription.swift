@@ -1,0 +1,34 @@
+import JSON
+import KubeAPI
+
+/// `describe` of a kind that has no text of its own: its fields as they are.
+struct GenericDescription {
+    private let object: JSONValue
+    private let events: [Event]
+
+    init(_ object: JSONValue, events: [Event]) {
+        self.object = object
+        self.events = events
+    }
+
+    func text() -> String {
+        var lines = Lines()
+        lines.field("Name", object[path: "metadata", "name"]?.string)
+        if let namespace = object[path: "metadata", "namespace"]?.string { lines.field("Namespace", namespace) }
+        for (key, label, separator) in [("labels", "Labels", "="), ("annotations", "Annotations", ": ")] {
+            let pairs = (object["metadata"]?[key]?.object ?? [:]).compactMapValues(\.string)
+            lines.map(label, pairs, separator: separator)
+        }
+        for (key, value) in (object.object ?? [:]).sorted(by: { $0.key < $1.key }) where key != "metadata" {
+            let scalar = value.object == nil && value.array == nil
+            if scalar {
+                lines.field(key, value.string ?? value.text())
+            } else {
+                lines.heading("\(key):")
+                for line in value.yaml().split(separator: "\n") { lines.heading(String(line), indent: 2) }
+            }
+        }
+        lines.events(events)
+        return lines.text()
+    }
+}

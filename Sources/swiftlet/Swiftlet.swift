@@ -1,0 +1,55 @@
+import ArgumentParser
+import Errors
+import Glibc
+
+/// The command line: kubectl's verbs and words for the pods of one machine.
+@main
+struct Swiftlet: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "swiftlet",
+        abstract: "Run Kubernetes pods on this machine.",
+        discussion: """
+            Talks to swiftletd through the sockets in its run folder (--run or SWIFTLET_RUN, default /run/swiftlet).
+
+            A pod in three commands:
+              swiftlet image load busybox.tar
+              swiftlet run hello --image=busybox -- sh -c 'echo hello; sleep 1000'
+              swiftlet logs hello
+            """,
+        groupedSubcommands: [
+            CommandGroup(
+                name: "Pods:", subcommands: [Run.self, Create.self, Apply.self, Get.self, Describe.self, Delete.self]),
+            CommandGroup(name: "Inside pods:", subcommands: [Logs.self, Exec.self, Attach.self, Top.self, Wait.self]),
+            CommandGroup(name: "Images:", subcommands: [Image.self]),
+            CommandGroup(
+                name: "This machine:", subcommands: [Check.self, RPC.self, Version.self, Completion.self]),
+        ])
+
+    /// As `AsyncParsableCommand` does it, but a failed command prints one error and exits 1, and the exit status of a command
+    /// that ran in a container is passed on.
+    static func main() async {
+        // A reader that went away (`swiftlet logs | head`) is a write error, not a death by signal without a word.
+        signal(SIGPIPE, SIG_IGN)
+        do {
+            var command = try parseAsRoot()
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+        } catch let status as ExitCode {
+            exit(withError: status)
+        } catch let error as SwiftletError {
+            if error.errno != EPIPE { Console.error(error.isFromServer ? "\(error)" : "error: \(error)") }
+            Glibc.exit(1)
+        } catch is CancellationError {
+            Glibc.exit(130)
+        } catch {
+            exit(withError: error)
+        }
+    }
+}
+
+extension SwiftletError {
+    var isFromServer: Bool { operation.hasPrefix("Error from server") }
+}
