@@ -49,7 +49,7 @@ let package = Package(
         // Ground floor.
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         room("Errors"),
-        room("JSON"),
+        room("JSON", ["Errors"]),
         room("LinuxSystem", ["CLinux", "CCap", "Errors", system]),
         room("Seccomp", ["CSeccomp", "Errors", "JSON"]),
         room("Cgroups", ["CLinux", "LinuxSystem", "Errors"]),
