@@ -113,6 +113,9 @@ public struct LogBatch: ~Copyable {
 
     public var isEmpty: Bool { start == end }
 
+    /// Bytes still to be written.
+    public var count: Int { end - start }
+
     /// What is still to be written.
     public borrowing func withBytes<Result>(_ body: (UnsafeRawBufferPointer) -> Result) -> Result {
         body(UnsafeRawBufferPointer(start: memory.map { UnsafeRawPointer($0) + start }, count: end - start))

@@ -91,3 +91,35 @@ public func setMountPropagation(_ descriptor: Int32, _ flag: UInt64, recursive: 
     let result = swl_mount_setattr(descriptor, recursive ? swl_at_recursive : 0, 0, 0, flag)
     try check(result, "mount_setattr(propagation)")
 }
+
+/// What mounts made below a mount later do to its copies (mount_namespaces(7)).
+public enum MountPropagationFlag {
+    public static let `private` = swl_ms_private
+    public static let slave = swl_ms_slave
+    public static let shared = swl_ms_shared
+}
+
+/// Makes the mount at an open directory the root of the caller's mount namespace and lets the old root go (pivot_root(2)).
+/// Leaves the working directory at the new root.
+public func pivotRoot(into directory: Int32) throws(SwiftletError) {
+    try check(fchdir(directory), "fchdir", "new root")
+    try check(swl_pivot_root(".", "."), "pivot_root")
+    // The old root lies on top of the new one now.
+    try check(swl_umount(".", swl_mnt_detach), "umount", "old root")
+    try check(chdir("/"), "chdir", "/")
+}
+
+/// mount(2) of a file system whose options must be one string.
+public func mountFilesystem(type: String, at target: String, options: String) throws(SwiftletError) {
+    // The kernel copies a page, with the terminating zero.
+    guard options.utf8.count < 4096 else {
+        throw SwiftletError(
+            .invalidArgument, "mount options of \(options.utf8.count) bytes do not fit into a page", object: type)
+    }
+    try check(swl_mount(type, target, type, 0, options), "mount \(type)", target)
+}
+
+/// Whether an open path lies on a cgroup v2 file system.
+public func isCgroup2(_ descriptor: Int32) -> Bool {
+    swl_filesystem_magic(descriptor) == swl_cgroup2_magic
+}

@@ -52,3 +52,8 @@ public func cloneProcess(new namespaces: Namespaces, cgroup: Int32?) throws(Swif
 public func bringUp(interface name: String) throws(SwiftletError) {
     try check(swl_interface_up(name), "bring up", name)
 }
+
+/// sethostname(2) of the caller's UTS namespace.
+public func setHostName(_ name: String) throws(SwiftletError) {
+    try check(sethostname(name, name.utf8.count), "sethostname", name)
+}

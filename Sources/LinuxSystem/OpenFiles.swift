@@ -95,3 +95,6 @@ extension stat {
     public var isPipe: Bool { st_mode & S_IFMT == S_IFIFO }
     public var isSocket: Bool { st_mode & S_IFMT == S_IFSOCK }
 }
+
+/// A device's number as the kernel's interfaces take it (makedev(3)).
+public func makeDeviceNumber(major: UInt32, minor: UInt32) -> UInt64 { swl_makedev(major, minor) }

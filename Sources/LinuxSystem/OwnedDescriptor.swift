@@ -35,3 +35,22 @@ public struct OwnedDescriptor: ~Copyable, Sendable {
         try check(swl_fcntl(raw, F_SETFD, inherited ? 0 : Int(FD_CLOEXEC)), "fcntl(F_SETFD)")
     }
 }
+
+/// Another descriptor of the same open file, close-on-exec, of a number that somebody else owns.
+public func duplicateDescriptor(_ raw: Int32) throws(SwiftletError) -> OwnedDescriptor {
+    OwnedDescriptor(owning: try check(swl_fcntl(raw, F_DUPFD_CLOEXEC, 0), "fcntl(F_DUPFD_CLOEXEC)"))
+}
+
+/// Makes `number` mean what `source` means, whatever it meant before. For a process about to exec.
+public func placeDescriptor(_ source: Int32, at number: Int32, inherited: Bool) throws(SwiftletError) {
+    guard source != number else {
+        try check(swl_fcntl(number, F_SETFD, inherited ? 0 : Int(FD_CLOEXEC)), "fcntl(F_SETFD)")
+        return
+    }
+    try check(swl_dup3(source, number, inherited ? 0 : O_CLOEXEC), "dup3")
+}
+
+/// Closes every descriptor from `first` up. For a process about to exec: whoever owns one must not close it again.
+public func closeDescriptors(from first: UInt32) throws(SwiftletError) {
+    try check(swl_close_range(first, .max, 0), "close_range")
+}

@@ -83,3 +83,13 @@ public enum ProcFile {
         }
     }
 }
+
+/// Ignores a signal or gives it its default back. For programs with one thread.
+public func setSignal(_ number: Int32, ignored: Bool) throws(SwiftletError) {
+    try check(ignored ? swl_signal_ignore(number) : swl_signal_default(number), "signal", String(number))
+}
+
+/// Lets every signal through.
+public func unblockSignals() throws(SwiftletError) {
+    try check(swl_unblock_all_signals(), "sigprocmask")
+}

@@ -60,3 +60,12 @@ public func withCStrings<Result>(
         }
     }
 }
+
+/// execve(2): the errno when it fails; it does not return otherwise.
+public func executeProgram(
+    _ path: String, _ arguments: UnsafePointer<UnsafePointer<CChar>?>,
+    _ environment: UnsafePointer<UnsafePointer<CChar>?>
+) -> Int32 {
+    _ = swl_execve(path, arguments, environment)
+    return swl_errno()
+}

@@ -46,3 +46,6 @@ public func errorText(_ number: Int32) -> String {
     guard let text = strerror(number) else { return "error \(number)" }
     return String(cString: text)
 }
+
+/// errno as the last call left it.
+public func lastError() -> Int32 { swl_errno() }

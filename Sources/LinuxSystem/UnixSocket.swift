@@ -112,3 +112,9 @@ public func send(_ socket: Int32, _ bytes: UnsafeRawBufferPointer, descriptors: 
         throw systemError(error, "sendmsg")
     }
 }
+
+/// accept4(2), close-on-exec; nil when there is none, or whoever connected has gone already.
+public func acceptConnection(_ listener: Int32) -> OwnedDescriptor? {
+    let raw = swl_accept(listener)
+    return raw < 0 ? nil : OwnedDescriptor(owning: raw)
+}

@@ -10,3 +10,4 @@
 #include "processes.h"
 #include "sockets.h"
 #include "terminals.h"
+#include "tree.h"

@@ -26,3 +26,4 @@ static inline int swl_memfd_create(const char *name) {
 // F_ADD_SEALS: sealed against more seals, shrinking, growing and writing.
 static inline int swl_memfd_seal(int fd) { return fcntl(fd, 1033, 1 | 2 | 4 | 8); }
 static inline int swl_eventfd(void) { return (int)syscall(SYS_eventfd2, 0, O_CLOEXEC | O_NONBLOCK); }
+static inline int swl_dup3(int from, int to, int flags) { return (int)syscall(SYS_dup3, from, to, flags); }

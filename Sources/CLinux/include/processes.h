@@ -112,3 +112,6 @@ static inline int swl_execveat(int fd, const char *path, char *const *argv, char
 
 static inline int swl_unshare(uint64_t flags) { return (int)syscall(SYS_unshare, (unsigned long)flags); }
 static inline int swl_setns(int fd, uint64_t flags) { return (int)syscall(SYS_setns, fd, (int)flags); }
+static inline int swl_execve(const char *path, const char *const *arguments, const char *const *environment) {
+    return (int)syscall(SYS_execve, path, arguments, environment);
+}

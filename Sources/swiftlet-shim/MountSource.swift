@@ -1,0 +1,36 @@
+import Errors
+import Glibc
+import Launch
+import LinuxSystem
+
+/// What a bind mount brings in: a clone of a tree of the host, taken before the container's own tree is built.
+final class MountSource {
+    let tree: DetachedMount
+    let isDirectory: Bool
+    let name: String
+
+    /// nil for a mount that is no bind.
+    init?(_ plan: MountPlan) throws(StepFailure) {
+        guard case .bind(let path, let beneath, let recursive) = plan.source else { return nil }
+        name = beneath.map { "\(path)/\($0)" } ?? path
+        do throws(SwiftletError) {
+            let origin = try MountSource.open(path, beneath)
+            isDirectory = try status(origin.raw, name: name).isDirectory
+            tree = try DetachedMount(cloning: origin.raw, recursive: recursive, name: name)
+        } catch {
+            throw StepFailure("bind \(printable(name)) at \(printable(plan.destination))", error)
+        }
+    }
+
+    private static func open(_ path: String, _ beneath: String?) throws(SwiftletError) -> OwnedDescriptor {
+        let origin = try openFile(path, openPathOnly)
+        guard let beneath else { return origin }
+        // Whoever writes the volume may have left symlinks anywhere: none leads out of it.
+        let mode = try status(origin.raw, name: path).st_mode & 0o7777
+        let volume = RootDirectory(origin)
+        do throws(SwiftletError) { return try volume.open(beneath, openPathOnly) } catch {
+            guard error.errno == ENOENT else { throw error }
+        }
+        return try volume.makeDirectories(beneath, mode: mode)
+    }
+}

@@ -1,0 +1,83 @@
+import Errors
+import Glibc
+import Launch
+import LinuxSystem
+
+/// The namespaces the shim holds for the pod: network, IPC and UTS are the shim's own, the shared PID namespace is that
+/// of a reaper it starts.
+final class Sandbox {
+    /// PID 1 of the pod's PID namespace.
+    private let reaper: PodReaper?
+    /// The shim's own PID namespace, to come back to.
+    private let ownPID: OwnedDescriptor
+
+    init(_ plan: SandboxPlan) throws(StepFailure) {
+        var new: Namespaces = []
+        if plan.newNetwork { new.insert(.network) }
+        if plan.newIPC { new.insert(.ipc) }
+        if plan.newUTS { new.insert(.uts) }
+        ownPID = try step("open own PID namespace") { () throws(SwiftletError) in
+            try openFile("/proc/self/ns/pid", O_RDONLY)
+        }
+        if !new.isEmpty { try step("make the pod's namespaces") { () throws(SwiftletError) in try new.unshare() } }
+        if plan.newNetwork {
+            try step("bring loopback up") { () throws(SwiftletError) in try bringUp(interface: "lo") }
+        }
+        if plan.newUTS, !plan.hostname.isEmpty {
+            try step("set hostname \(printable(plan.hostname))") { () throws(SwiftletError) in
+                try setHostName(plan.hostname)
+            }
+        }
+        for sysctl in plan.sysctls {
+            try step("set sysctl \(printable(sysctl.name))") { () throws(SwiftletError) in
+                try ProcFile.writeSysctl(sysctl.name, sysctl.value)
+            }
+        }
+        if plan.sharedPID {
+            reaper = try step("start the pod's PID 1") { () throws(SwiftletError) in
+                try PodReaper(cgroup: plan.cgroup)
+            }
+        } else {
+            reaper = nil
+        }
+    }
+
+    /// Clones a child in the PID namespace asked for; nil in the child. `target` is whose to join for `.target`.
+    func clone(
+        _ new: Namespaces, pid plan: PIDNamespacePlan, target: ManagedProcess?, cgroup: Int32
+    ) throws(SwiftletError) -> ProcessHandle? {
+        switch plan {
+        case .node: return try cloneProcess(new: new, cgroup: cgroup)
+        case .container: return try cloneProcess(new: new.union(.pid), cgroup: cgroup)
+        case .pod:
+            guard let reaper else {
+                throw SwiftletError(.failedPrecondition, "the pod has no shared PID namespace")
+            }
+            return try cloneInside(reaper.process, new, cgroup)
+        case .target:
+            guard let target else { throw SwiftletError(.notFound, "no such container", errno: ESRCH) }
+            return try cloneInside(target.process, new, cgroup)
+        }
+    }
+
+    /// Ends the reaper, and with it whatever is left in its namespace.
+    func end() { reaper?.end() }
+
+    /// A PID namespace is entered for later children only, so the shim goes there and back around the clone.
+    private func cloneInside(_ process: borrowing ProcessHandle, _ new: Namespaces, _ cgroup: Int32)
+        throws(SwiftletError) -> ProcessHandle?
+    {
+        try Namespaces.pid.enter(of: process)
+        let child: ProcessHandle?
+        do throws(SwiftletError) { child = try cloneProcess(new: new, cgroup: cgroup) } catch {
+            try Namespaces.pid.enter(descriptor: ownPID.raw)
+            throw error
+        }
+        switch consume child {
+        case .none: return nil
+        case .some(let handle):
+            try Namespaces.pid.enter(descriptor: ownPID.raw)
+            return handle
+        }
+    }
+}
