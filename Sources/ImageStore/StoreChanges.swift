@@ -1,0 +1,206 @@
+import Errors
+import LinuxSystem
+import OCI
+
+/// What changes the index: committing a load, removing images, collecting garbage.
+extension ImageStore {
+    // MARK: Leases
+
+    /// The size of the blob if the store has it. Pair with `release`.
+    func leaseBlob(_ digest: Digest) throws(SwiftletError) -> Int64? {
+        try locked { state throws(SwiftletError) in
+            guard let status = try directories.blobDirectory(digest).status(FileName(digest.hex)) else { return nil }
+            state.blobLeases[digest, default: 0] += 1
+            return status.size
+        }
+    }
+
+    /// Pair with `release`.
+    func leaseLayer(diffID: Digest, chainID: Digest) -> LayerRecord? {
+        state.withLock { state in
+            let layers = state.catalog.layers
+            let record = layers[LayerRecord.key(diffID: diffID)] ?? layers[LayerRecord.key(chainID: chainID)]
+            // A layer kept for another back-end than today's is unpacked again.
+            guard let record, record.form == whiteoutForm else { return nil }
+            state.layerLeases[record.key, default: 0] += 1
+            return record
+        }
+    }
+
+    func release(layers: [String] = [], blobs: [Digest] = []) {
+        func drop<Key>(_ key: Key, of leases: inout [Key: Int]) {
+            let count = (leases[key] ?? 1) - 1
+            leases[key] = count > 0 ? count : nil
+        }
+        state.withLock { state in
+            for key in layers { drop(key, of: &state.layerLeases) }
+            for digest in blobs { drop(digest, of: &state.blobLeases) }
+        }
+    }
+
+    // MARK: Commit
+
+    /// Moves a load's files into the store and lists its images, all in one step. What another load brought meanwhile is
+    /// used instead.
+    func commit(_ commits: [ImageCommit], from session: LoadSession) throws(SwiftletError) -> [LoadedImage] {
+        // One flush for all files: thousands of fsyncs would take longer than the load.
+        try session.blobs.descriptor.syncFileSystem()
+        return try locked { state throws(SwiftletError) in
+            var catalog = state.catalog
+            var present: Set<Digest> = []
+            for commit in commits {
+                if catalog.images[commit.image.configDigest] != nil { present.insert(commit.image.configDigest) }
+                let keys = try moveLayers(commit, session, &catalog)
+                try moveBlobs(commit, session)
+                record(commit.image, keys, &catalog)
+            }
+            for directory in [directories.layers] + directories.blobs.values { try directory.descriptor.sync() }
+            var images: [Digest: Image] = [:]
+            for record in catalog.images.values {
+                // Only what changed is read again.
+                if let old = state.images[record.id], state.catalog.images[record.id] == record {
+                    images[record.id] = old
+                } else {
+                    images[record.id] = try Self.image(record, catalog, directories)
+                }
+            }
+            try write(catalog)
+            (state.catalog, state.images) = (catalog, images)
+            return commits.compactMap { commit in
+                images[commit.image.configDigest].map {
+                    LoadedImage(image: $0, alreadyPresent: present.contains($0.id))
+                }
+            }
+        }
+    }
+
+    private func moveLayers(
+        _ commit: ImageCommit, _ session: LoadSession, _ catalog: inout Catalog
+    ) throws(SwiftletError) -> [String] {
+        for layer in commit.layers {
+            guard let unpacked = layer.unpacked else { continue }
+            if let existing = catalog.layers[layer.key], existing.form == layer.record.form { continue }
+            var record = layer.record
+            record.name = String(catalog.nextLayer)
+            catalog.nextLayer += 1
+            try session.layers.rename(unpacked.name, to: FileName(record.name), in: directories.layers)
+            catalog.layers[layer.key] = record
+        }
+        return commit.layers.map(\.key)
+    }
+
+    private func moveBlobs(_ commit: ImageCommit, _ session: LoadSession) throws(SwiftletError) {
+        for (digest, name) in commit.blobFiles {
+            let directory = try directories.blobDirectory(digest)
+            let target = FileName(digest.hex)
+            // An earlier image of this archive may have moved it already.
+            guard try directory.status(target) == nil else { continue }
+            try session.blobs.rename(name, to: target, in: directory)
+        }
+    }
+
+    private func record(_ image: SelectedImage, _ keys: [String], _ catalog: inout Catalog) {
+        let names = image.names.map(\.canonical)
+        for (id, other) in catalog.images where id != image.configDigest {
+            let kept = other.names.filter { !names.contains($0) }
+            if kept.count != other.names.count { catalog.images[id]?.names = kept }
+        }
+        let old = catalog.images[image.configDigest]
+        // A manifest of the image's own is worth more than one made here; else the first stays.
+        let keepsManifest = old.map { !$0.synthesised || image.synthesised != nil } ?? false
+        catalog.images[image.configDigest] = ImageRecord(
+            id: image.configDigest,
+            manifest: keepsManifest ? old?.manifest ?? image.manifestDigest : image.manifestDigest,
+            synthesised: keepsManifest ? old?.synthesised ?? false : image.synthesised != nil,
+            names: (old?.names ?? []) + names.filter { !(old?.names.contains($0) ?? false) }, layerKeys: keys,
+            loadedAt: old?.loadedAt ?? wallClockNanoseconds())
+    }
+
+    // MARK: Remove
+
+    /// Removes an image: by a name only that name, and the image with its last one; by ID or digest the image with all its
+    /// names. Containers made from it keep their files. Errors: `notFound`.
+    @discardableResult
+    public func remove(_ name: String) throws(SwiftletError) -> RemovedImage {
+        let removed: RemovedImage
+        do throws(SwiftletError) {
+            let (image, reference) = try resolved(name)
+            removed = try locked { state throws(SwiftletError) in
+                guard var record = state.catalog.images[image.id] else { throw .notFound("image", name) }
+                let untagged =
+                    reference.map { reference in record.names.filter { $0 == reference.canonical } }
+                    ?? record.names
+                record.names.removeAll { untagged.contains($0) }
+                let isLast = reference == nil || record.names.isEmpty
+                var catalog = state.catalog
+                catalog.images[image.id] = isLast ? nil : record
+                try write(catalog)
+                state.catalog = catalog
+                if isLast {
+                    state.images[image.id] = nil
+                } else {
+                    state.images[image.id]?.names.removeAll { untagged.contains($0.canonical) }
+                }
+                return RemovedImage(untagged: untagged, deleted: isLast ? image.id : nil)
+            }
+        } catch {
+            throw error.during("remove image", printable(name))
+        }
+        if removed.deleted != nil { try collectGarbage() }
+        return removed
+    }
+
+    // MARK: Garbage
+
+    /// Removes blobs and layers that no image, snapshot, load or preparation under way refers to.
+    @discardableResult
+    public func collectGarbage() throws(SwiftletError) -> (layers: Int, blobs: Int) {
+        let trash = temporaryName("trash")
+        let removed = try locked { state throws(SwiftletError) -> [Int] in
+            let layers = try self.unusedLayers(&state)
+            let blobs = try unusedBlobs(state)
+            guard layers.count + blobs.count > 0 else { return [0, 0] }
+            try directories.temporary.makeDirectory(trash)
+            let bin = try directories.temporary.openDirectory(trash)
+            for name in layers { try directories.layers.rename(name, to: name, in: bin) }
+            for (directory, name) in blobs { try directory.rename(name, to: name, in: bin) }
+            return [layers.count, blobs.count]
+        }
+        try directories.temporary.removeTree(trash)
+        return (removed[0], removed[1])
+    }
+
+    /// Takes unused layers off the index and returns all directories that it does not name.
+    private func unusedLayers(_ state: inout StoreState) throws(SwiftletError) -> [FileName] {
+        var used = Set(state.catalog.images.values.flatMap(\.layerKeys))
+        for snapshot in state.snapshots.values { used.formUnion(snapshot.layerKeys) }
+        used.formUnion(state.layerLeases.keys)
+        var catalog = state.catalog
+        for key in catalog.layers.keys where !used.contains(key) { catalog.layers[key] = nil }
+        if catalog.layers.count != state.catalog.layers.count {
+            try write(catalog)
+            state.catalog = catalog
+        }
+        var kept = Set(catalog.layers.values.map { FileName($0.name) })
+        // A snapshot uses the directories it was made of, even if the layer was unpacked anew since.
+        for snapshot in state.snapshots.values { kept.formUnion(snapshot.layerNames.map { FileName($0) }) }
+        kept.insert(StoreDirectories.emptyLayer)
+        return try directories.layers.names().filter { !kept.contains($0) }
+    }
+
+    private func unusedBlobs(_ state: StoreState) throws(SwiftletError) -> [(Directory, FileName)] {
+        var used = Set(state.blobLeases.keys)
+        for image in state.images.values {
+            used.formUnion([image.id, image.manifestDigest])
+            used.formUnion(image.layers.map(\.digest))
+        }
+        var unused: [(Directory, FileName)] = []
+        for (algorithm, directory) in directories.blobs {
+            for name in try directory.names() {
+                let digest = Digest(algorithm: algorithm, hex: name.text)
+                if digest.map({ !used.contains($0) }) ?? true { unused.append((directory, name)) }
+            }
+        }
+        return unused
+    }
+}

@@ -1,0 +1,78 @@
+import CLinux
+import Errors
+import Glibc
+
+extension OwnedDescriptor {
+    /// Writes all of it.
+    public borrowing func writeAll(_ bytes: UnsafeRawBufferPointer) throws(SwiftletError) {
+        var rest = bytes
+        while let base = rest.baseAddress, rest.count > 0 {
+            let count = try retrying("write") { write(raw, base, rest.count) }
+            rest = UnsafeRawBufferPointer(rebasing: rest.dropFirst(count))
+        }
+    }
+
+    public borrowing func writeAll(_ bytes: [UInt8]) throws(SwiftletError) {
+        var written = 0
+        while written < bytes.count {
+            let offset = written
+            let count = try retrying("write") {
+                bytes.withUnsafeBytes { write(raw, $0.baseAddress?.advanced(by: offset), bytes.count - offset) }
+            }
+            written += count
+        }
+    }
+
+    /// Everything up to the end of the file; `resourceExhausted` when it is more than `limit` bytes.
+    public borrowing func readAll(limit: Int, _ object: @autoclosure () -> String = "") throws(SwiftletError) -> [UInt8]
+    {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 65536)
+        while true {
+            let count = try retrying("read", object()) { read(raw, &buffer, buffer.count) }
+            if count == 0 { return bytes }
+            guard bytes.count + count <= limit else {
+                throw SwiftletError(
+                    .resourceExhausted, "is larger than \(limit) bytes", operation: "read", object: printable(object()))
+            }
+            bytes += buffer[..<count]
+        }
+    }
+
+    public borrowing func sync() throws(SwiftletError) { try retrying("fsync") { fsync(raw) } }
+
+    /// Flushes the whole file system it is on.
+    public borrowing func syncFileSystem() throws(SwiftletError) { try check(swl_syncfs(raw), "syncfs") }
+
+    /// Takes the file's advisory lock (flock(2)), which goes when the last descriptor of this open file closes. False
+    /// when another has it.
+    public borrowing func tryLock() throws(SwiftletError) -> Bool {
+        if swl_lock_exclusive(raw) == 0 { return true }
+        guard swl_errno() == EWOULDBLOCK else { throw systemError(swl_errno(), "flock") }
+        return false
+    }
+
+    /// Makes this empty file's data that of `source`: shared copy-on-write where the file system can, else copied in the
+    /// kernel, else through memory.
+    public borrowing func copyData(from source: borrowing OwnedDescriptor) throws(SwiftletError) {
+        if swl_clone_file(source.raw, raw) == 0 { return }
+        while true {
+            let count = swl_copy_file_range(source.raw, raw, 1 << 30)
+            if count == 0 { return }
+            if count < 0 {
+                let number = swl_errno()
+                if number == EINTR { continue }
+                guard number == EXDEV || number == EINVAL || number == EOPNOTSUPP || number == ENOSYS else {
+                    throw systemError(number, "copy_file_range")
+                }
+                break
+            }
+        }
+        var buffer = [UInt8](repeating: 0, count: 1 << 18)
+        while true {
+            let count = try retrying("read") { read(source.raw, &buffer, buffer.count) }
+            if count == 0 { return }
+            try writeAll(Array(buffer[..<count]))
+        }
+    }
+}
