@@ -107,31 +107,43 @@ Dir::Etc::preferencesparts {quoted(self._path("parts"))};
         try:
             self._run("apt-get", "update", "--error-on=any", what="fetching the package lists")
         except BuildError as error:
-            if not os.path.exists(self.stamp):
+            # A mirror that is just being updated, or no network: the lists that are there may do.
+            if not any("_Packages" in name for name in os.listdir(self._path("state/lists"))):
                 raise
-            say(f"the package lists could not be renewed; going on with those from "
-                f"{time.ctime(os.path.getmtime(self.stamp))}\n{error}")
+            say(f"{error}\ngoing on with the package lists that are there; the next build tries again")
             return
         with open(self.stamp, "w", encoding="ascii") as stamp:
             stamp.write(self._configuration_digest())
 
     def resolve(self, wanted, status=None):
         """The packages to install so that `wanted` (names or apt patterns) are, given a dpkg status file."""
-        state = ["-o", f"Dir::State::status={status}"] if status else []
-        plan = self._run("apt-get", *state, "--simulate", "install", *wanted,
-                         what=f"resolving the packages for {' '.join(wanted)}")
-        chosen = dict(re.findall(r"^Inst (\S+) (?:\[\S*\] )?\((\S+) ", plan, re.MULTILINE))
-        if not chosen:
-            return []
-        shown = self._run("apt-cache", "show", *(f"{name}={version}" for name, version in sorted(chosen.items())),
-                          what="reading the package lists")
+        subject = hashlib.sha256(" ".join(wanted).encode()).hexdigest()[:16]
+        path = self.cache.made(f"resolved-{self.architecture}-{subject}", self._lists() + [_digest(status)],
+                               lambda path: self._resolve(wanted, status or self._path("status"), path))
+        with open(path, encoding="utf-8") as text:
+            stanzas = filter(None, text.read().strip().split("\n\n"))
         packages = {}
-        for stanza in shown.strip().split("\n\n"):
+        for stanza in stanzas:
             field = dict(re.findall(r"^([\w-]+): (.*)$", stanza, re.MULTILINE))
             name, version, architecture = field["Package"], field["Version"], field["Architecture"]
             path = os.path.join(self.packages, f"{name}_{version.replace(':', '%3a')}_{architecture}.deb")
             packages[name] = Package(name, version, architecture, field["SHA256"], stanza, path)
-        return [packages[name] for name in sorted(chosen)]
+        return [packages[name] for name in sorted(packages)]
+
+    def _lists(self):
+        """What tells one state of the package lists from another."""
+        folder = self._path("state/lists")
+        return [f"{entry.name} {entry.stat().st_size} {entry.stat().st_mtime_ns}"
+                for entry in sorted(os.scandir(folder), key=lambda entry: entry.name) if entry.is_file()]
+
+    def _resolve(self, wanted, status, path):
+        """Writes the chosen packages' stanzas of the package lists to `path`."""
+        plan = self._run("apt-get", "-o", f"Dir::State::status={status}", "--simulate", "install", *wanted,
+                         what=f"resolving the packages for {' '.join(wanted)}")
+        chosen = dict(re.findall(r"^Inst (\S+) (?:\[\S*\] )?\((\S+) ", plan, re.MULTILINE))
+        names = [f"{name}={version}" for name, version in sorted(chosen.items())]
+        with open(path, "w", encoding="utf-8") as out:
+            out.write(self._run("apt-cache", "show", *names, what="reading the package lists") if names else "")
 
     def fetch(self, packages):
         """Afterwards every package's `path` holds what its checksum promises."""
@@ -154,9 +166,15 @@ Dir::Etc::preferencesparts {quoted(self._path("parts"))};
             os.rename(arrived, package.path)
 
 
+def _digest(path):
+    if path is None:
+        return ""
+    with open(path, "rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
 def _is_intact(path, sha256):
     try:
-        with open(path, "rb") as content:
-            return hashlib.file_digest(content, "sha256").hexdigest() == sha256
+        return _digest(path) == sha256
     except FileNotFoundError:
         return False
