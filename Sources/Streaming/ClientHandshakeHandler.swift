@@ -16,9 +16,11 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     private let protocols: [StreamProtocol]
     private let limits: StreamLimits
     private let promise: EventLoopPromise<StreamConnection>
-    private var refusal: HTTPResponseHead?
+    private var answer: HTTPResponseHead?
     private var body: [UInt8] = []
+    /// The answer is complete and the promise has its result, or soon will.
     private var done = false
+    private var early: [NIOAny] = []
     private var patience: Scheduled<Void>?
 
     init(
@@ -47,14 +49,19 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard !done else {
+            // Frames that came with the answer, passed on by the decoder as it left.
+            early.append(data)
+            return
+        }
         switch unwrapInboundIn(data) {
-        case .head(let head) where head.status == .switchingProtocols:
-            do { try upgrade(head, context) } catch { finish(.failure(SwiftletError.wrapping(error)), context) }
-        case .head(let head): refusal = head
+        case .head(let head): answer = head
         case .body(let part):
             guard body.count + part.readableBytes <= Self.maxBody else { return refused(context) }
             body += part.readableBytesView
-        case .end: if refusal != nil { refused(context) }
+        case .end:
+            guard let answer, answer.status == .switchingProtocols else { return refused(context) }
+            do { try upgrade(answer, context) } catch { finish(.failure(SwiftletError.wrapping(error)), context) }
         }
     }
 
@@ -66,21 +73,34 @@ final class ClientHandshakeHandler: ChannelInboundHandler, RemovableChannelHandl
         guard let name = head.headers.first(name: "sec-websocket-protocol"),
             let chosen = StreamProtocol(rawValue: name), protocols.contains(chosen)
         else { throw SwiftletError(.unavailable, "the server chose no protocol of ours", object: object) }
-        let channel = context.channel
-        let pipeline = channel.pipeline.syncOperations
-        let encoder = try pipeline.context(handlerType: HTTPRequestEncoder.self)
-        let decoder = try pipeline.context(handlerType: ByteToMessageHandler<HTTPResponseDecoder>.self)
-        let connection = try StreamConnection(channel, isServer: false, chosen, limits)
+        let pipeline = context.channel.pipeline.syncOperations
+        let old = [
+            try pipeline.context(handlerType: HTTPRequestEncoder.self),
+            try pipeline.context(handlerType: ByteToMessageHandler<HTTPResponseDecoder>.self),
+        ]
         done = true
-        let removed = [encoder, context].map { pipeline.removeHandler(context: $0) }
-        let promise = promise
-        // Last, because it passes on what came after the answer, which are frames already.
-        EventLoopFuture.andAllSucceed(removed + [pipeline.removeHandler(context: decoder)], on: context.eventLoop)
-            .map { connection }.cascade(to: promise)
+        let removed = EventLoopFuture.andAllSucceed(
+            old.map { pipeline.removeHandler(context: $0) }, on: context.eventLoop)
+        // The decoder leaves only after this read, so the frames' handlers come later than this call.
+        removed.assumeIsolated().whenComplete { _ in self.switchOver(chosen, context) }
+    }
+
+    private func switchOver(_ chosen: StreamProtocol, _ context: ChannelHandlerContext) {
+        do {
+            let connection = try StreamConnection(context.channel, isServer: false, chosen, limits)
+            let early = early
+            self.early = []
+            for data in early { context.fireChannelRead(data) }
+            context.pipeline.syncOperations.removeHandler(context: context, promise: nil)
+            promise.succeed(connection)
+        } catch {
+            promise.fail(SwiftletError.wrapping(error))
+            context.close(promise: nil)
+        }
     }
 
     private func refused(_ context: ChannelHandlerContext) {
-        let code = Int64(refusal?.status.code ?? 500)
+        let code = Int64(answer?.status.code ?? 500)
         // An answer that is no JSON has no message to show; its code says what can be said.
         let status = (try? JSONValue.parse(body)) ?? .null
         finish(.failure(HTTPStatus.error(status, httpCode: code)), context)

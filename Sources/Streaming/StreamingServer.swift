@@ -36,7 +36,18 @@ public final class StreamingServer: Sendable {
 
     /// A URL at which `handler` will serve one client. Errors: `resourceExhausted` when too many are unused.
     public func register(_ kind: Kind, _ handler: @escaping StreamHandler) throws(SwiftletError) -> String {
-        let token = try tokens.add(kind, handler)
+        try register(kind) { connection in await connection.serve(handler) }
+    }
+
+    /// A URL at which one client is joined with `upstream`, a connection to another endpoint.
+    public func register(_ kind: Kind, relayTo upstream: StreamConnection) throws(SwiftletError) -> String {
+        try register(kind) { connection in await StreamRelay.run(connection, upstream) }
+    }
+
+    private func register(
+        _ kind: Kind, connected: @escaping @Sendable (StreamConnection) async -> Void
+    ) throws(SwiftletError) -> String {
+        let token = try tokens.add(kind, connected)
         return StreamTarget(socketPath: server.path, uri: "/\(kind.rawValue)/\(token)").url
     }
 

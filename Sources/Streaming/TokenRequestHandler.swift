@@ -44,7 +44,7 @@ final class TokenRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
         }
         // Before the token is taken: a bad handshake must not use it up.
         let handshake = try StreamUpgrade.negotiate(head)
-        guard let handler = tokens.take(String(path[2]), kind) else {
+        guard let connected = tokens.take(String(path[2]), kind) else {
             throw SwiftletError(
                 .notFound, "unknown, used or older than \(limits.tokenLifetime)", object: "streaming URL",
                 hint: "ask for a new one")
@@ -57,7 +57,7 @@ final class TokenRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
                 let connection = try await StreamUpgrade.complete(
                     handshake, on: channel,
                     removing: { [try $0.context(handlerType: TokenRequestHandler.self)] }, limits: limits)
-                await connection.serve(handler)
+                await connected(connection)
             } catch {
                 // The connection broke during the handshake: there is nobody to tell.
                 channel.close(promise: nil)

@@ -3,9 +3,12 @@ import Synchronization
 
 /// The handlers that wait for their client, by token. A token is used once and lives for a while.
 final class TokenTable: Sendable {
+    /// Serves the connection to its end.
+    typealias Connected = @Sendable (StreamConnection) async -> Void
+
     private struct Entry {
         var kind: StreamingServer.Kind
-        var handler: StreamHandler
+        var connected: Connected
         var expires: ContinuousClock.Instant
     }
 
@@ -18,13 +21,13 @@ final class TokenTable: Sendable {
         self.lifetime = lifetime
     }
 
-    func add(_ kind: StreamingServer.Kind, _ handler: @escaping StreamHandler) throws(SwiftletError) -> String {
+    func add(_ kind: StreamingServer.Kind, _ connected: @escaping Connected) throws(SwiftletError) -> String {
         let now = ContinuousClock.now
         let token = Self.makeToken()
         let added = entries.withLock { entries in
             if entries.count >= limit { entries = entries.filter { $0.value.expires > now } }
             guard entries.count < limit else { return false }
-            entries[token] = Entry(kind: kind, handler: handler, expires: now + lifetime)
+            entries[token] = Entry(kind: kind, connected: connected, expires: now + lifetime)
             return true
         }
         guard added else {
@@ -36,11 +39,11 @@ final class TokenTable: Sendable {
     }
 
     /// nil for a token that is unknown, used, expired or of another kind.
-    func take(_ token: String, _ kind: StreamingServer.Kind) -> StreamHandler? {
+    func take(_ token: String, _ kind: StreamingServer.Kind) -> Connected? {
         entries.withLock { entries in
             guard let entry = entries[token], entry.kind == kind else { return nil }
             entries[token] = nil
-            return entry.expires > ContinuousClock.now ? entry.handler : nil
+            return entry.expires > ContinuousClock.now ? entry.connected : nil
         }
     }
 
