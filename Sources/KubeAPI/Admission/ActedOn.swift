@@ -6,25 +6,28 @@ enum ActedOn {
     /// A structure and the fields of it that matter; structures that are not listed matter as a whole.
     private static let table = """
         PodSpec containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds nodeName
-        PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
+        PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases readinessGates
         Container name image command args workingDir ports env resources restartPolicy volumeMounts imagePullPolicy
-        Container securityContext stdin stdinOnce tty
+        Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
+        Lifecycle stopSignal
         ContainerPort name containerPort protocol
-        EnvVar name value
-        EnvVarSource fieldRef
+        EnvVar name value valueFrom
+        EnvVarSource fieldRef resourceFieldRef
         ResourceRequirements limits requests
-        VolumeMount name readOnly mountPath subPath mountPropagation
+        VolumeMount name readOnly mountPath subPath subPathExpr mountPropagation
         Volume name emptyDir hostPath
-        PodSecurityContext runAsUser runAsGroup runAsNonRoot supplementalGroups fsGroup sysctls seccompProfile
+        PodSecurityContext runAsUser runAsGroup runAsNonRoot supplementalGroups supplementalGroupsPolicy fsGroup sysctls
+        PodSecurityContext seccompProfile
         SecurityContext capabilities privileged runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem
-        SecurityContext allowPrivilegeEscalation seccompProfile
+        SecurityContext allowPrivilegeEscalation seccompProfile procMount
         """
 
     /// Fields that mean nothing on a single node, and values that are the default anyway: no warning for either.
     private static let silent: [String: JSONValue?] = [
-        "PodSpec.schedulerName": nil, "PodSpec.tolerations": nil, "PodSpec.preemptionPolicy": nil, "PodSpec.priority": nil,
+        "PodSpec.schedulerName": nil, "PodSpec.tolerations": nil, "PodSpec.preemptionPolicy": nil,
+        "PodSpec.priority": nil,
         "PodSpec.serviceAccountName": "default", "PodSpec.serviceAccount": "default", "PodSpec.enableServiceLinks": nil,
-        "Container.terminationMessagePath": "/dev/termination-log", "Container.terminationMessagePolicy": "File",
+        "Container.terminationMessagePolicy": "File",
         "Pod.status": nil, "Pod.metadata": nil,
     ]
 
@@ -54,7 +57,9 @@ enum ActedOn {
                 guard let member = members[field.name], !isEmpty(member) else { continue }
                 if let quiet = silent["\(name).\(field.name)"], quiet == nil || quiet == member { continue }
                 let below = path.isEmpty ? field.name : "\(path).\(field.name)"
-                if let known = fields[name], !known.contains(field.name) { paths.append(below) } else {
+                if let known = fields[name], !known.contains(field.name) {
+                    paths.append(below)
+                } else {
                     walk(member, field.type, below, &paths)
                 }
             }

@@ -57,7 +57,9 @@ public enum PodDefaults {
     }
 
     private static func probe(_ probe: inout JSONValue) {
-        for (key, value) in [("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3)] {
+        for (key, value) in [
+            ("timeoutSeconds", 1), ("periodSeconds", 10), ("successThreshold", 1), ("failureThreshold", 3),
+        ] {
             if probe[key]?.int ?? 0 == 0 { probe[key] = .int(Int64(value)) }
         }
         handler(&probe)

@@ -3,7 +3,8 @@ extension QOSClass {
     /// resources, if set, stand for all). BestEffort: nothing asked for. Else Burstable.
     public init(of spec: PodSpec) {
         let all =
-            spec.resources.map { [$0] } ?? (spec.containers + spec.initContainers).map { $0.resources ?? ResourceRequirements() }
+            spec.resources.map { [$0] }
+            ?? (spec.containers + spec.initContainers).map { $0.resources ?? ResourceRequirements() }
         var asked = false
         var guaranteed = true
         for resources in all {

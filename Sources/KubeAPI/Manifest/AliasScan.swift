@@ -5,7 +5,9 @@ enum AliasScan {
         let bytes = Array(text.utf8)
         guard bytes.contains(UInt8(ascii: "&")), bytes.contains(UInt8(ascii: "*")) else { return false }
         let anchors = names(after: UInt8(ascii: "&"), in: bytes)
-        guard !anchors.isEmpty, !names(after: UInt8(ascii: "*"), in: bytes).isDisjoint(with: anchors) else { return false }
+        guard !anchors.isEmpty, !names(after: UInt8(ascii: "*"), in: bytes).isDisjoint(with: anchors) else {
+            return false
+        }
         return hasComplexKey(bytes, anchors)
     }
 

@@ -24,7 +24,8 @@ public enum Manifest {
     public static func objects(_ bytes: some Collection<UInt8>, source: String) throws -> [ManifestObject] {
         do {
             guard bytes.count <= maxBytes else {
-                throw SwiftletError(.resourceExhausted, "larger than \(maxBytes) bytes", hint: "split it into several files")
+                throw SwiftletError(
+                    .resourceExhausted, "larger than \(maxBytes) bytes", hint: "split it into several files")
             }
             guard let text = String(validating: bytes, as: UTF8.self) else {
                 throw SwiftletError.invalid("not UTF-8 text", hint: "save it as UTF-8")
@@ -48,7 +49,8 @@ public enum Manifest {
         if document.value.isNull { return [] }
         guard let members = document.value.object else {
             throw SwiftletError.invalid(
-                "expected an object, found \(document.value.kind)", object: "document \(document.number), line \(document.line)")
+                "expected an object, found \(document.value.kind)",
+                object: "document \(document.number), line \(document.line)")
         }
         for key in ["apiVersion", "kind"] where members[key]?.string ?? "" == "" {
             throw SwiftletError.invalid(

@@ -52,14 +52,19 @@ struct YAMLReader {
     }
 
     private func fault(_ error: YamlError, document: Int) -> SwiftletError {
-        let (what, line): (String, Int?) = switch error {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _), .composer(_, let problem, let mark, _):
-            (problem, mark.line)
-        case .reader(let problem, _, _, _): (problem, nil)
-        case .duplicatedKeysInMapping(let keys, let context):
-            ("key \(keys.map { "\"\(printable($0, limit: 64))\"" }.joined(separator: ", ")) stands twice in one mapping", context.mark.line)
-        default: (printable("\(error)"), nil)
-        }
+        let (what, line): (String, Int?) =
+            switch error {
+            case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
+                .composer(_, let problem, let mark, _):
+                (problem, mark.line)
+            case .reader(let problem, _, _, _): (problem, nil)
+            case .duplicatedKeysInMapping(let keys, let context):
+                (
+                    "key \(keys.map { "\"\(printable($0, limit: 64))\"" }.joined(separator: ", ")) stands twice in one mapping",
+                    context.mark.line
+                )
+            default: (printable("\(error)"), nil)
+            }
         let place = line.map { ", line \($0)" } ?? ""
         return .invalid("not valid YAML: \(printable(what))", object: "document \(document)\(place)")
     }
@@ -105,7 +110,8 @@ struct YAMLReader {
             if isPlain, scalar.string == "<<" {
                 for source in (value.array ?? [value]).reversed() {
                     guard let more = source.object else {
-                        throw SwiftletError.invalid("line \(key.mark?.line ?? 0): << takes a mapping or a list of mappings")
+                        throw SwiftletError.invalid(
+                            "line \(key.mark?.line ?? 0): << takes a mapping or a list of mappings")
                     }
                     try spend(nodes: more.count)
                     merged.merge(more) { _, nearer in nearer }

@@ -4,8 +4,12 @@ import JSON
 enum YAMLScalar {
     private static let words: [String: JSONValue] = {
         var words: [String: JSONValue] = ["": .null, "~": .null, "null": .null, "Null": .null, "NULL": .null]
-        for word in ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"] { words[word] = .bool(true) }
-        for word in ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"] { words[word] = .bool(false) }
+        for word in ["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"] {
+            words[word] = .bool(true)
+        }
+        for word in ["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"] {
+            words[word] = .bool(false)
+        }
         return words
     }()
 
@@ -16,14 +20,19 @@ enum YAMLScalar {
     }
 
     private static func number(_ text: String) -> JSONValue? {
-        guard let first = text.utf8.first, (0x30...0x39).contains(first) || "+-.".utf8.contains(first), text.utf8.count <= 64 else {
+        guard let first = text.utf8.first, (0x30...0x39).contains(first) || "+-.".utf8.contains(first),
+            text.utf8.count <= 64
+        else {
             return nil
         }
         let plain = text.contains("_") && first != UInt8(ascii: "_") ? text.filter { $0 != "_" } : text
         let negative = plain.hasPrefix("-")
         let digits = plain.hasPrefix("-") || plain.hasPrefix("+") ? plain.dropFirst() : plain[...]
         if let magnitude = integer(digits) {
-            if negative { return magnitude <= UInt64(Int64.max) + 1 ? .int(Int64(truncatingIfNeeded: 0 &- magnitude)) : .double(-Double(magnitude)) }
+            if negative {
+                return magnitude <= UInt64(Int64.max) + 1
+                    ? .int(Int64(truncatingIfNeeded: 0 &- magnitude)) : .double(-Double(magnitude))
+            }
             return Int64(exactly: magnitude).map { .int($0) } ?? .double(Double(magnitude))
         }
         guard isFloat(digits), let double = Double(plain), double.isFinite else { return nil }

@@ -17,7 +17,9 @@ public struct JSONPatch: Sendable {
 
     /// Throws `invalidArgument` for what is no patch.
     public init(_ patch: JSONValue) throws {
-        guard let list = patch.array else { throw SwiftletError.invalid("a JSON patch must be an array, found \(patch.kind)") }
+        guard let list = patch.array else {
+            throw SwiftletError.invalid("a JSON patch must be an array, found \(patch.kind)")
+        }
         guard list.count <= Self.maxOperations else {
             throw SwiftletError(.resourceExhausted, "a JSON patch of more than \(Self.maxOperations) operations")
         }
@@ -32,7 +34,9 @@ public struct JSONPatch: Sendable {
         func pointer(_ key: String) throws -> [String] {
             guard let text = entry[key]?.string else { throw SwiftletError.invalid("\(key) must be a JSON pointer") }
             if text.isEmpty { return [] }
-            guard text.first == "/" else { throw SwiftletError.invalid("pointer \"\(printable(text))\" does not begin with /") }
+            guard text.first == "/" else {
+                throw SwiftletError.invalid("pointer \"\(printable(text))\" does not begin with /")
+            }
             return text.dropFirst().split(separator: "/", omittingEmptySubsequences: false).map(unescape)
         }
         func value() throws -> JSONValue {
@@ -120,7 +124,9 @@ public struct JSONPatch: Sendable {
         var value = document
         for token in path {
             let next: JSONValue? =
-                if case .array(let elements) = value { index(token, below: elements.count).map { elements[$0] } } else { value[token] }
+                if case .array(let elements) = value { index(token, below: elements.count).map { elements[$0] } } else {
+                    value[token]
+                }
             guard let next else { throw missing(path) }
             value = next
         }
@@ -138,7 +144,9 @@ public struct JSONPatch: Sendable {
         switch value {
         case .object: value[token] = new
         case .array(var elements):
-            guard let at = token == "-" ? elements.count : index(token, below: elements.count + 1) else { throw missing(path) }
+            guard let at = token == "-" ? elements.count : index(token, below: elements.count + 1) else {
+                throw missing(path)
+            }
             elements.insert(new, at: at)
             value = .array(elements)
         default: throw missing(path)
@@ -177,7 +185,8 @@ public struct JSONPatch: Sendable {
     }
 
     private static func descend(
-        _ token: String, _ path: ArraySlice<String>, _ value: inout JSONValue, _ change: (inout JSONValue) throws -> Void
+        _ token: String, _ path: ArraySlice<String>, _ value: inout JSONValue,
+        _ change: (inout JSONValue) throws -> Void
     ) throws {
         switch value {
         case .object(var members):

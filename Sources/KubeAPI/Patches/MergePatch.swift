@@ -6,7 +6,9 @@ public enum MergePatch {
         guard let changes = patch.object else { return patch }
         var members = target.object ?? [:]
         for (key, change) in changes {
-            if change.isNull { members.removeValue(forKey: key) } else {
+            if change.isNull {
+                members.removeValue(forKey: key)
+            } else {
                 members[key] = apply(change, to: members[key] ?? .null)
             }
         }

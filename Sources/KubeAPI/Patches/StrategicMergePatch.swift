@@ -89,7 +89,8 @@ public enum StrategicMergePatch {
         var list = old
         for element in elements {
             guard let id = element[key], !id.isNull else {
-                throw SwiftletError.invalid("an element of a merged list must have its key \(key)", object: printable(name))
+                throw SwiftletError.invalid(
+                    "an element of a merged list must have its key \(key)", object: printable(name))
             }
             let at = list.firstIndex { $0[key] == id }
             let result = try merged(element, into: at.map { list[$0] }, type)
@@ -104,16 +105,22 @@ public enum StrategicMergePatch {
     }
 
     /// Elements that the order names come in it; the others keep their place before what followed them in `live`.
-    private static func sorted(_ list: [JSONValue], live: [JSONValue], by order: [JSONValue], key: String?) -> [JSONValue] {
+    private static func sorted(_ list: [JSONValue], live: [JSONValue], by order: [JSONValue], key: String?)
+        -> [JSONValue]
+    {
         func id(_ element: JSONValue) -> JSONValue { key.flatMap { element[$0] } ?? element }
-        let ranks = Dictionary(order.map(id).enumerated().map { ($1.text(), $0) }, uniquingKeysWith: { first, _ in first })
-        let places = Dictionary(live.map(id).enumerated().map { ($1.text(), $0) }, uniquingKeysWith: { first, _ in first })
+        let ranks = Dictionary(
+            order.map(id).enumerated().map { ($1.text(), $0) }, uniquingKeysWith: { first, _ in first })
+        let places = Dictionary(
+            live.map(id).enumerated().map { ($1.text(), $0) }, uniquingKeysWith: { first, _ in first })
         let named = list.compactMap { element in ranks[id(element).text()].map { (rank: $0, element: element) } }
             .sorted { $0.rank < $1.rank }.map(\.element)
         var others = list.filter { ranks[id($0).text()] == nil }[...]
         var result: [JSONValue] = []
         for element in named {
-            while let other = others.first, let place = places[id(element).text()], let its = places[id(other).text()], its < place {
+            while let other = others.first, let place = places[id(element).text()], let its = places[id(other).text()],
+                its < place
+            {
                 result.append(other)
                 others = others.dropFirst()
             }
@@ -125,7 +132,8 @@ public enum StrategicMergePatch {
     /// Without directives and nulls: what is taken over whole.
     private static func clean(_ value: JSONValue) -> JSONValue {
         switch value {
-        case .object(let members): .object(members.filter { !$0.key.hasPrefix("$") && !$0.value.isNull }.mapValues(clean))
+        case .object(let members):
+            .object(members.filter { !$0.key.hasPrefix("$") && !$0.value.isNull }.mapValues(clean))
         case .array(let elements): .array(elements.map(clean))
         default: value
         }

@@ -47,15 +47,19 @@ public enum ThreeWayApply {
             let below = StrategicMergePatch.type(type, key)
             switch (wanted, present) {
             case (.object, .object):
-                if let inner = difference(last: last[key] ?? [:], desired: wanted, live: present, below) { patch[key] = inner }
+                if let inner = difference(last: last[key] ?? [:], desired: wanted, live: present, below) {
+                    patch[key] = inner
+                }
             case (.array(let new), .array(let old)) where rule.merges:
                 let earlier = last[key]?.array ?? []
-                let list = ListChange(key: rule.key, retainsKeys: rule.retainsKeys, last: earlier, desired: new, live: old)
+                let list = ListChange(
+                    key: rule.key, retainsKeys: rule.retainsKeys, last: earlier, desired: new, live: old)
                 list.write(into: &patch, key, below)
             default: if wanted != present { patch[key] = wanted }
             }
         }
-        for (key, value) in last.object ?? [:] where !value.isNull && (desired[key]?.isNull ?? true) && live[key] != nil {
+        for (key, value) in last.object ?? [:] where !value.isNull && (desired[key]?.isNull ?? true) && live[key] != nil
+        {
             patch[key] = .null
         }
         return patch.isEmpty ? nil : .object(patch)
@@ -83,7 +87,8 @@ public enum ThreeWayApply {
                 guard var change = difference(last: before, desired: wanted, live: present, element) else { continue }
                 change[key] = wanted[key]
                 if retainsKeys {
-                    change[StrategicMergePatch.retainKeys] = .array((wanted.object ?? [:]).keys.sorted().map { .string($0) })
+                    change[StrategicMergePatch.retainKeys] = .array(
+                        (wanted.object ?? [:]).keys.sorted().map { .string($0) })
                 }
                 changes.append(change)
             }

@@ -11,7 +11,9 @@ public struct PodSummary: Sendable, Equatable {
         let sidecars = Set(pod.spec.initContainers.filter(\.isSidecar).map(\.name))
         total = pod.spec.containers.count + sidecars.count
         self.status = status.reason ?? status.phase?.rawValue ?? "Unknown"
-        if let gates = status.condition(PodCondition.podScheduled), gates.reason == "SchedulingGated" { self.status = "SchedulingGated" }
+        if let gates = status.condition(PodCondition.podScheduled), gates.reason == "SchedulingGated" {
+            self.status = "SchedulingGated"
+        }
         let initializing = walkInit(pod, status, sidecars)
         if !initializing || status.condition(PodCondition.initialized)?.status == .true { walkApp(status, sidecars) }
         if pod.metadata.deletionTimestamp != nil, !(status.phase?.isTerminal ?? false) {
@@ -21,7 +23,9 @@ public struct PodSummary: Sendable, Equatable {
 
     private mutating func count(_ container: ContainerStatus) {
         restarts += Int64(container.restartCount)
-        if let finished = container.lastState?.terminated?.finishedAt { lastRestart = max(lastRestart ?? finished, finished) }
+        if let finished = container.lastState?.terminated?.finishedAt {
+            lastRestart = max(lastRestart ?? finished, finished)
+        }
     }
 
     private static func word(_ end: ContainerStateTerminated) -> String {
@@ -41,7 +45,8 @@ public struct PodSummary: Sendable, Equatable {
                 if container.ready { ready += 1 }
                 continue
             case .terminated(let end): self.status = "Init:\(Self.word(end))"
-            case .waiting(let reason?, _) where !reason.isEmpty && reason != "PodInitializing": self.status = "Init:\(reason)"
+            case .waiting(let reason?, _) where !reason.isEmpty && reason != "PodInitializing":
+                self.status = "Init:\(reason)"
             default: self.status = "Init:\(index)/\(pod.spec.initContainers.count)"
             }
             return true
@@ -71,7 +76,9 @@ public struct PodSummary: Sendable, Equatable {
             }
         }
         if self.status == "Completed", running {
-            if status.condition(PodCondition.ready)?.status == .true { self.status = "Running" } else {
+            if status.condition(PodCondition.ready)?.status == .true {
+                self.status = "Running"
+            } else {
                 self.status = failing ?? "NotReady"
             }
         }

@@ -11,15 +11,21 @@ public struct TablePrinter: Sendable {
         switch kind {
         case "Pod": self.init("Ready Status Restarts Age +IP +Node +Nominated_Node +Readiness_Gates", Self.pod)
         case "Namespace": self.init("Status Age", Self.namespace)
-        case "Node": self.init(
-            "Status Roles Age Version +Internal-IP +External-IP +OS-Image +Kernel-Version +Container-Runtime", Self.node)
-        case "Event": self.init(
-            "Last_Seen Type Reason Object +Subobject +Source Message +First_Seen +Count +Name", Self.event, named: false)
+        case "Node":
+            self.init(
+                "Status Roles Age Version +Internal-IP +External-IP +OS-Image +Kernel-Version +Container-Runtime",
+                Self.node)
+        case "Event":
+            self.init(
+                "Last_Seen Type Reason Object +Subobject +Source Message +First_Seen +Count +Name", Self.event,
+                named: false)
         default: self.init("Age", { object, now in [Self.age(object, now)] })
         }
     }
 
-    private init(_ names: String, _ cells: @escaping @Sendable (JSONValue, Timestamp) -> [JSONValue], named: Bool = true) {
+    private init(
+        _ names: String, _ cells: @escaping @Sendable (JSONValue, Timestamp) -> [JSONValue], named: Bool = true
+    ) {
         var columns: [Table.Column] = []
         if named {
             columns.append(Table.Column(name: "Name", type: "string", format: "name", description: "name", priority: 0))
@@ -28,9 +34,10 @@ public struct TablePrinter: Sendable {
             let wide = word.first == "+"
             let name = (wide ? word.dropFirst() : word).split(separator: "_").joined(separator: " ")
             let isName = !named && name == "Name"
-            columns.append(Table.Column(
-                name: name, type: "string", format: isName ? "name" : "", description: name.lowercased(),
-                priority: wide ? 1 : 0))
+            columns.append(
+                Table.Column(
+                    name: name, type: "string", format: isName ? "name" : "", description: name.lowercased(),
+                    priority: wide ? 1 : 0))
         }
         self.columns = columns
         guard named else {
@@ -44,7 +51,8 @@ public struct TablePrinter: Sendable {
     }
 
     public func table(
-        _ objects: [JSONValue], now: Timestamp, resourceVersion: String? = nil, include: Table.IncludedObject = .metadata
+        _ objects: [JSONValue], now: Timestamp, resourceVersion: String? = nil,
+        include: Table.IncludedObject = .metadata
     ) -> Table {
         Table(
             columnDefinitions: columns, rows: objects.map { row($0, now: now, include: include) },
@@ -68,7 +76,9 @@ public struct TablePrinter: Sendable {
         return .string(Timestamp.age(of: created, now: now))
     }
 
-    private static func orNone(_ text: String?) -> JSONValue { .string(text.flatMap { $0.isEmpty ? nil : $0 } ?? "<none>") }
+    private static func orNone(_ text: String?) -> JSONValue {
+        .string(text.flatMap { $0.isEmpty ? nil : $0 } ?? "<none>")
+    }
 
     /// Cells with control characters made visible: messages hold what containers and manifests say.
     private static func cell(_ text: String?) -> JSONValue { .string(printable(text ?? "", limit: 4096)) }
@@ -80,7 +90,8 @@ public struct TablePrinter: Sendable {
         let met = gates.filter { pod.status?.condition($0.conditionType)?.status == .true }.count
         return [
             .string("\(summary.ready)/\(summary.total)"), cell(summary.status), .string(summary.restartsText(now: now)),
-            age(object, now), orNone(pod.status?.podIP), orNone(pod.spec.nodeName), orNone(pod.status?.nominatedNodeName),
+            age(object, now), orNone(pod.status?.podIP), orNone(pod.spec.nodeName),
+            orNone(pod.status?.nominatedNodeName),
             gates.isEmpty ? "<none>" : .string("\(met)/\(gates.count)"),
         ]
     }
@@ -91,14 +102,16 @@ public struct TablePrinter: Sendable {
 
     private static func node(_ object: JSONValue, _ now: Timestamp) -> [JSONValue] {
         guard let node = try? Node(object) else { return ["Unreadable", "?", age(object, now), "?"] }
-        var status = switch node.status?.condition("Ready")?.status {
-        case .true: "Ready"
-        case .false: "NotReady"
-        default: "Unknown"
-        }
+        var status =
+            switch node.status?.condition("Ready")?.status {
+            case .true: "Ready"
+            case .false: "NotReady"
+            default: "Unknown"
+            }
         if node.spec?.unschedulable == true { status += ",SchedulingDisabled" }
         let prefix = "node-role.kubernetes.io/"
-        let roles = node.metadata.labels.keys.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }.sorted()
+        let roles = node.metadata.labels.keys.filter { $0.hasPrefix(prefix) }.map { $0.dropFirst(prefix.count) }
+            .sorted()
         func address(_ type: String) -> JSONValue { orNone(node.status?.addresses.first { $0.type == type }?.address) }
         let info = node.status?.nodeInfo
         return [

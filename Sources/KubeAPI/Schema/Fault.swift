@@ -21,6 +21,12 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
     /// Without the path.
     public var message: String
 
+    public init(reason: Reason, path: String, message: String) {
+        self.reason = reason
+        self.path = path
+        self.message = message
+    }
+
     public var description: String { "\(path): \(message)" }
 
     /// Faults of the document's shape, which make the request a bad one rather than its object invalid.
@@ -51,7 +57,8 @@ extension Fault {
     static func notSupported(_ path: String, _ value: JSONValue, _ supported: [String]) -> Fault {
         let words = supported.map { "\"\($0)\"" }.joined(separator: ", ")
         return Fault(
-            reason: .notSupported, path: path, message: "Unsupported value: \(shown(value)): supported values: \(words)")
+            reason: .notSupported, path: path, message: "Unsupported value: \(shown(value)): supported values: \(words)"
+        )
     }
 
     private static func shown(_ value: JSONValue) -> String {

@@ -67,7 +67,9 @@ extension Schema {
             lines.map { entry in
                 let fields = Schema.fields(of: entry.name, bodies)
                 let byName = Dictionary(fields.map { ($0.name, $0) }, uniquingKeysWith: { first, _ in first })
-                return (String(entry.name), Structure(name: String(entry.name), fields: byName, order: fields.map(\.name)))
+                return (
+                    String(entry.name), Structure(name: String(entry.name), fields: byName, order: fields.map(\.name))
+                )
             }, uniquingKeysWith: { first, _ in first })
     }
 
@@ -82,13 +84,16 @@ extension Schema {
         let required = words[1].first == "!"
         var merge = MergeRule()
         for flag in words.dropFirst(2) {
-            if flag == "retainKeys" { merge.retainsKeys = true } else {
+            if flag == "retainKeys" {
+                merge.retainsKeys = true
+            } else {
                 merge.merges = true
                 merge.key = flag.split(separator: "=").dropFirst().first.map(String.init)
             }
         }
         return Field(
-            name: String(words[0]), type: type(required ? words[1].dropFirst() : words[1]), isRequired: required, merge: merge)
+            name: String(words[0]), type: type(required ? words[1].dropFirst() : words[1]), isRequired: required,
+            merge: merge)
     }
 
     private static func type(_ text: Substring) -> FieldType {

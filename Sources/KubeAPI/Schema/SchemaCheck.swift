@@ -27,9 +27,10 @@ private struct SchemaWalk {
     }
 
     mutating func wrongType(_ wanted: String, _ value: JSONValue, _ path: String) {
-        add(Fault(
-            reason: .typeInvalid, path: path.isEmpty ? "object" : path,
-            message: "expected \(wanted), found \(value.kind)"))
+        add(
+            Fault(
+                reason: .typeInvalid, path: path.isEmpty ? "object" : path,
+                message: "expected \(wanted), found \(value.kind)"))
     }
 
     mutating func structure(_ name: String, _ value: JSONValue, _ path: String) {
@@ -69,7 +70,9 @@ private struct SchemaWalk {
         case .quantity: quantity(value, path)
         case .intOrString:
             if value.string == nil {
-                if value.double == nil { wrongType("integer or string", value, path) } else {
+                if value.double == nil {
+                    wrongType("integer or string", value, path)
+                } else {
                     integer(value, Int64(Int32.min)...Int64(Int32.max), path)
                 }
             }
@@ -100,7 +103,10 @@ private struct SchemaWalk {
         guard value.double != nil else { return wrongType("integer", value, path) }
         guard let number = value.int else { return wrongType("integer", value, path) }
         if !range.contains(number) {
-            add(Fault(reason: .typeInvalid, path: path, message: "\(number) does not fit \(range.upperBound == .max ? 64 : 32) bits"))
+            add(
+                Fault(
+                    reason: .typeInvalid, path: path,
+                    message: "\(number) does not fit \(range.upperBound == .max ? 64 : 32) bits"))
         }
     }
 
@@ -166,9 +172,11 @@ extension Schema {
                 kept[key] = normalized(member, field.type)
             }
             return .object(kept)
-        case (.map(let element), .object(let members)): return .object(members.compactMapValues { normalized($0, element) })
+        case (.map(let element), .object(let members)):
+            return .object(members.compactMapValues { normalized($0, element) })
         case (.list(let element), .array(let elements)): return .array(elements.compactMap { normalized($0, element) })
-        case (.quantity, _): return (try? Quantity(value.string ?? value.text())).map { .string($0.description) } ?? value
+        case (.quantity, _):
+            return (try? Quantity(value.string ?? value.text())).map { .string($0.description) } ?? value
         case (.int32, .double), (.int64, .double), (.intOrString, .double): return value.int.map { .int($0) } ?? value
         default: return value
         }

@@ -49,7 +49,9 @@ public struct FieldSelector: Sendable, Equatable {
             guard field == "metadata.name" || field == "metadata.namespace" || known.contains(field) else {
                 throw SwiftletError.invalid(
                     "field label not supported: \(printable(field))",
-                    hint: "use one of \((["metadata.name", "metadata.namespace"] + known.sorted()).joined(separator: ", "))")
+                    hint:
+                        "use one of \((["metadata.name", "metadata.namespace"] + known.sorted()).joined(separator: ", "))"
+                )
             }
             requirements.append(Requirement(field: field, value: String(value), isEqual: isEqual))
         }

@@ -73,7 +73,8 @@ private struct SelectorReader {
 
     func fault(_ what: String) -> SwiftletError {
         .invalid(
-            "label selector \"\(printable(text))\": \(what)", hint: "write it like app=web,tier in (front,back),!legacy")
+            "label selector \"\(printable(text))\": \(what)", hint: "write it like app=web,tier in (front,back),!legacy"
+        )
     }
 
     mutating func key() throws -> String {

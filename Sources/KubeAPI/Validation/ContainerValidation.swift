@@ -47,9 +47,10 @@ extension Validator {
             if let host = port["hostPort"].int, host != 0 {
                 if let fault = Names.port(host) { add(.invalid(port["hostPort"].path, port["hostPort"].shown, fault)) }
                 if hostNetwork, host != port["containerPort"].int {
-                    add(.invalid(
-                        port["containerPort"].path, port["containerPort"].shown,
-                        "must match `hostPort` when `hostNetwork` is true"))
+                    add(
+                        .invalid(
+                            port["containerPort"].path, port["containerPort"].shown,
+                            "must match `hostPort` when `hostNetwork` is true"))
                 }
             }
             check(port["hostIP"], Names.address)
@@ -77,7 +78,8 @@ extension Validator {
         if !variable["value"].text.isEmpty {
             add(.invalid(source.path, "", "may not be specified when `value` is not empty"))
         }
-        oneOf(source, ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"], what: "source")
+        oneOf(
+            source, ["fieldRef", "resourceFieldRef", "configMapKeyRef", "secretKeyRef", "fileKeyRef"], what: "source")
         if source["fieldRef"].exists { fieldReference(source["fieldRef"], Self.environmentFields) }
         if source["resourceFieldRef"].exists { resourceReference(source["resourceFieldRef"], inVolume: false) }
         for kind in ["configMapKeyRef", "secretKeyRef"] where source[kind].exists {
@@ -98,7 +100,10 @@ extension Validator {
             if let bound, wanted > bound {
                 add(.invalid(request.path, request.shown, "must be less than or equal to \(name) limit of \(bound)"))
             } else if !Self.standardResources.contains(name), bound != wanted {
-                add(.invalid(request.path, request.shown, "must be equal to \(name) limit\(bound.map { " of \($0)" } ?? "")"))
+                add(
+                    .invalid(
+                        request.path, request.shown, "must be equal to \(name) limit\(bound.map { " of \($0)" } ?? "")")
+                )
             }
         }
     }
@@ -129,21 +134,27 @@ extension Validator {
         profile(context["appArmorProfile"])
         guard context["allowPrivilegeEscalation"].bool == false else { return }
         if context["privileged"].bool == true {
-            add(.invalid(
-                context.path, context["allowPrivilegeEscalation"].shown,
-                "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
+            add(
+                .invalid(
+                    context.path, context["allowPrivilegeEscalation"].shown,
+                    "cannot set `allowPrivilegeEscalation` to false and `privileged` to true"))
         }
-        if context["capabilities"]["add"].elements.contains(where: { $0.text == "SYS_ADMIN" || $0.text == "CAP_SYS_ADMIN" }) {
-            add(.invalid(
-                context.path, context["allowPrivilegeEscalation"].shown,
-                "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"))
+        if context["capabilities"]["add"].elements.contains(where: {
+            $0.text == "SYS_ADMIN" || $0.text == "CAP_SYS_ADMIN"
+        }) {
+            add(
+                .invalid(
+                    context.path, context["allowPrivilegeEscalation"].shown,
+                    "cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN"))
         }
     }
 
     mutating func profile(_ profile: Located) {
         guard profile.exists else { return }
         let file = profile["localhostProfile"]
-        if profile["type"].text == "Localhost" { require(file, "must be set when type is Localhost") } else if file.exists {
+        if profile["type"].text == "Localhost" {
+            require(file, "must be set when type is Localhost")
+        } else if file.exists {
             add(.invalid(file.path, file.shown, "can only be set when type is Localhost"))
         }
         check(file, Names.relativePath)

@@ -28,6 +28,8 @@ struct Located {
 
     /// Sorted by key.
     var members: [(key: String, field: Located)] {
-        (value?.object ?? [:]).sorted { $0.key < $1.key }.map { ($0.key, Located($0.value, path: "\(path)[\($0.key)]")) }
+        (value?.object ?? [:]).sorted { $0.key < $1.key }.map {
+            ($0.key, Located($0.value, path: "\(path)[\($0.key)]"))
+        }
     }
 }

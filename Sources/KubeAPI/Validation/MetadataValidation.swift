@@ -11,7 +11,9 @@ extension Validator {
         check(metadata["name"], name)
         // What is generated ends in a letter or digit, so a prefix may end in what a name may not.
         check(metadata["generateName"]) { name($0 + "x") }
-        if namespaced { check(metadata["namespace"], Names.label) } else if !metadata["namespace"].text.isEmpty {
+        if namespaced {
+            check(metadata["namespace"], Names.label)
+        } else if !metadata["namespace"].text.isEmpty {
             add(.forbidden(metadata["namespace"].path, "not allowed on this type"))
         }
         labels(metadata["labels"])
@@ -34,9 +36,10 @@ extension Validator {
             bytes += key.utf8.count + value.text.utf8.count
         }
         if bytes > Self.annotationBytes {
-            add(Fault(
-                reason: .invalid, path: annotations.path,
-                message: "Too long: may not be more than \(Self.annotationBytes) bytes"))
+            add(
+                Fault(
+                    reason: .invalid, path: annotations.path,
+                    message: "Too long: may not be more than \(Self.annotationBytes) bytes"))
         }
     }
 
@@ -48,7 +51,9 @@ extension Validator {
         }
         let controllers = owners.elements.filter { $0["controller"].bool == true }
         if controllers.count > 1 {
-            add(.invalid(owners.path, .int(Int64(controllers.count)), "only one reference can have controller set to true"))
+            add(
+                .invalid(
+                    owners.path, .int(Int64(controllers.count)), "only one reference can have controller set to true"))
         }
     }
 }

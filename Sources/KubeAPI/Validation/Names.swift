@@ -96,7 +96,8 @@ enum Names {
         let parts = text.split(separator: ".", omittingEmptySubsequences: false)
         return parts.count == 4
             && parts.allSatisfy { part in
-                part.utf8.allSatisfy { (0x30...0x39).contains($0) } && (part == "0" || part.first != "0") && UInt8(part) != nil
+                part.utf8.allSatisfy { (0x30...0x39).contains($0) } && (part == "0" || part.first != "0")
+                    && UInt8(part) != nil
             }
     }
 
@@ -111,7 +112,8 @@ enum Names {
                     guard isIPv4(part) else { return false }
                     groups += 2
                 } else {
-                    guard (1...4).contains(part.utf8.count), part.allSatisfy(\.isHexDigit), part.allSatisfy(\.isASCII) else {
+                    guard (1...4).contains(part.utf8.count), part.allSatisfy(\.isHexDigit), part.allSatisfy(\.isASCII)
+                    else {
                         return false
                     }
                     groups += 1

@@ -17,11 +17,12 @@ public enum PodValidation {
             var spec = pod["spec"] ?? [:]
             for list in ["containers", "initContainers"] {
                 guard let elements = spec[list]?.array else { continue }
-                spec[list] = .array(elements.map { element in
-                    var element = element
-                    element["image"] = nil
-                    return element
-                })
+                spec[list] = .array(
+                    elements.map { element in
+                        var element = element
+                        element["image"] = nil
+                        return element
+                    })
             }
             spec["activeDeadlineSeconds"] = nil
             let (mine, others) = (spec["tolerations"]?.array ?? [], other["spec"]?["tolerations"]?.array ?? [])
@@ -29,9 +30,12 @@ public enum PodValidation {
             return spec
         }
         guard comparable(old, like: new) != comparable(new, like: old) else { return [] }
-        let may = "`spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds` or "
+        let may =
+            "`spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds` or "
             + "`spec.tolerations` (only additions to existing tolerations)"
-        return [.forbidden("spec", "pod updates may not change fields other than \(may); delete the pod and create it anew")]
+        return [
+            .forbidden("spec", "pod updates may not change fields other than \(may); delete the pod and create it anew")
+        ]
     }
 }
 
@@ -63,7 +67,10 @@ extension Validator {
     }
 
     private mutating func containers(_ spec: Located, _ facts: PodFacts) {
-        unique(["initContainers", "containers", "ephemeralContainers"].flatMap { list in spec[list].elements.map { $0["name"] } })
+        unique(
+            ["initContainers", "containers", "ephemeralContainers"].flatMap { list in
+                spec[list].elements.map { $0["name"] }
+            })
         for container in spec["initContainers"].elements {
             if let policy = container["restartPolicy"].string, !policy.isEmpty, policy != "Always" {
                 add(.notSupported(container["restartPolicy"].path, container["restartPolicy"].shown, ["Always"]))
@@ -92,15 +99,19 @@ extension Validator {
         profile(context["seccompProfile"])
         profile(context["appArmorProfile"])
         if spec["shareProcessNamespace"].bool == true, spec["hostPID"].bool == true {
-            add(.invalid(
-                spec["shareProcessNamespace"].path, true, "ShareProcessNamespace and HostPID cannot both be enabled"))
+            add(
+                .invalid(
+                    spec["shareProcessNamespace"].path, true, "ShareProcessNamespace and HostPID cannot both be enabled"
+                ))
         }
         unique(context["sysctls"].elements.map { $0["name"] })
         for sysctl in context["sysctls"].elements {
             require(sysctl["name"])
             check(sysctl["name"], Self.sysctlName)
             let name = sysctl["name"].text.split(separator: "/").joined(separator: ".")
-            for (key, prefixes) in [("hostNetwork", ["net."]), ("hostIPC", ["fs.mqueue.", "kernel.shm", "kernel.msg", "kernel.sem"])]
+            for (key, prefixes) in [
+                ("hostNetwork", ["net."]), ("hostIPC", ["fs.mqueue.", "kernel.shm", "kernel.msg", "kernel.sem"]),
+            ]
             where spec[key].bool == true && prefixes.contains(where: name.hasPrefix) {
                 add(.invalid(sysctl["name"].path, sysctl["name"].shown, "may not be specified when '\(key)' is true"))
             }
@@ -109,9 +120,13 @@ extension Validator {
 
     private static func sysctlName(_ text: String) -> String? {
         let parts = text.split(whereSeparator: { $0 == "." || $0 == "/" }).map(String.init)
-        let fine = text.utf8.count <= 253 && !parts.isEmpty
-            && parts.joined().utf8.allSatisfy { (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || "-_".utf8.contains($0) }
-            && parts.count == text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "." || $0 == "/" }).count
+        let fine =
+            text.utf8.count <= 253 && !parts.isEmpty
+            && parts.joined().utf8.allSatisfy {
+                (0x61...0x7a).contains($0) || (0x30...0x39).contains($0) || "-_".utf8.contains($0)
+            }
+            && parts.count
+                == text.split(omittingEmptySubsequences: false, whereSeparator: { $0 == "." || $0 == "/" }).count
         return fine ? nil : "must be a sysctl name: lower case words joined by '.' or '/', at most 253 characters"
     }
 
@@ -119,21 +134,26 @@ extension Validator {
         let config = spec["dnsConfig"]
         let servers = config["nameservers"].elements
         if spec["dnsPolicy"].text == "None", servers.isEmpty {
-            add(.required(
-                config["nameservers"].path,
-                config.exists
-                    ? "must provide at least one DNS nameserver when `dnsPolicy` is None"
-                    : "must provide `dnsConfig` when `dnsPolicy` is None"))
+            add(
+                .required(
+                    config["nameservers"].path,
+                    config.exists
+                        ? "must provide at least one DNS nameserver when `dnsPolicy` is None"
+                        : "must provide `dnsConfig` when `dnsPolicy` is None"))
         }
         if servers.count > 3 {
-            add(.invalid(config["nameservers"].path, config["nameservers"].shown, "must not have more than 3 nameservers"))
+            add(
+                .invalid(
+                    config["nameservers"].path, config["nameservers"].shown, "must not have more than 3 nameservers"))
         }
         for server in servers { check(server, Names.address) }
         let searches = config["searches"].elements
         if searches.count > 32 {
             add(.invalid(config["searches"].path, config["searches"].shown, "must not have more than 32 search paths"))
         }
-        for search in searches { check(search) { $0 == "." ? nil : Names.subdomain($0.hasSuffix(".") ? String($0.dropLast()) : $0) } }
+        for search in searches {
+            check(search) { $0 == "." ? nil : Names.subdomain($0.hasSuffix(".") ? String($0.dropLast()) : $0) }
+        }
         for option in config["options"].elements { require(option["name"]) }
     }
 
@@ -149,14 +169,22 @@ extension Validator {
         let (key, kind) = (toleration["key"], toleration["operator"].text)
         check(key, Names.qualified)
         if key.text.isEmpty, kind != "Exists" {
-            add(.invalid(toleration["operator"].path, toleration["operator"].shown, "operator must be Exists when `key` is empty"))
+            add(
+                .invalid(
+                    toleration["operator"].path, toleration["operator"].shown,
+                    "operator must be Exists when `key` is empty"))
         }
         if kind == "Exists", !toleration["value"].text.isEmpty {
-            add(.invalid(toleration["value"].path, toleration["value"].shown, "value must be empty when `operator` is 'Exists'"))
+            add(
+                .invalid(
+                    toleration["value"].path, toleration["value"].shown,
+                    "value must be empty when `operator` is 'Exists'"))
         }
         if toleration["tolerationSeconds"].exists, toleration["effect"].text != "NoExecute" {
-            add(.invalid(
-                toleration["effect"].path, toleration["effect"].shown, "effect must be 'NoExecute' when `tolerationSeconds` is set"))
+            add(
+                .invalid(
+                    toleration["effect"].path, toleration["effect"].shown,
+                    "effect must be 'NoExecute' when `tolerationSeconds` is set"))
         }
     }
 }

@@ -4,11 +4,14 @@ extension Validator {
     mutating func probes(_ container: Located, _ role: ContainerRole, _ pod: PodFacts) {
         let isSidecar = role == .initial && container["restartPolicy"].text == "Always"
         let mayProbe = role == .app || isSidecar
-        for key in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"] where container[key].exists && !mayProbe {
-            add(.forbidden(
-                container[key].path,
-                role == .ephemeral
-                    ? "cannot be set for an Ephemeral Container" : "may not be set for init containers without restartPolicy=Always"))
+        for key in ["lifecycle", "livenessProbe", "readinessProbe", "startupProbe"]
+        where container[key].exists && !mayProbe {
+            add(
+                .forbidden(
+                    container[key].path,
+                    role == .ephemeral
+                        ? "cannot be set for an Ephemeral Container"
+                        : "may not be set for init containers without restartPolicy=Always"))
         }
         guard mayProbe else { return }
         for key in ["livenessProbe", "readinessProbe", "startupProbe"] where container[key].exists {
@@ -40,7 +43,9 @@ extension Validator {
     }
 
     private mutating func action(_ handler: Located) {
-        if handler["exec"].exists, handler["exec"]["command"].elements.isEmpty { add(.required(handler["exec"]["command"].path)) }
+        if handler["exec"].exists, handler["exec"]["command"].elements.isEmpty {
+            add(.required(handler["exec"]["command"].path))
+        }
         for kind in ["httpGet", "tcpSocket", "grpc"] where handler[kind].exists {
             let port = handler[kind]["port"]
             if let number = port.int, let fault = Names.port(number) { add(.invalid(port.path, port.shown, fault)) }

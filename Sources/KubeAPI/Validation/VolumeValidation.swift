@@ -62,7 +62,9 @@ extension Validator {
 
     private mutating func projected(_ source: Located) {
         between(0...0o777, source["defaultMode"])
-        let kinds = ["secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate"]
+        let kinds = [
+            "secret", "configMap", "downwardAPI", "serviceAccountToken", "clusterTrustBundle", "podCertificate",
+        ]
         for projection in source["sources"].elements {
             oneOf(projection, kinds, what: "volume type")
             for kind in ["secret", "configMap"] where projection[kind].exists {
@@ -79,9 +81,12 @@ extension Validator {
         }
     }
 
-    static let volumeFields = ["metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid"]
+    static let volumeFields = [
+        "metadata.annotations", "metadata.labels", "metadata.name", "metadata.namespace", "metadata.uid",
+    ]
     static let environmentFields = [
-        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName", "status.hostIP",
+        "metadata.name", "metadata.namespace", "metadata.uid", "spec.nodeName", "spec.serviceAccountName",
+        "status.hostIP",
         "status.hostIPs", "status.podIP", "status.podIPs",
     ]
 
@@ -90,7 +95,8 @@ extension Validator {
         require(path)
         let text = path.text
         if text.isEmpty || supported.contains(text) { return }
-        for prefix in ["metadata.labels['", "metadata.annotations['"] where text.hasPrefix(prefix) && text.hasSuffix("']") {
+        for prefix in ["metadata.labels['", "metadata.annotations['"]
+        where text.hasPrefix(prefix) && text.hasSuffix("']") {
             if let fault = Names.qualified(String(text.dropFirst(prefix.count).dropLast(2)).lowercased()) {
                 add(.invalid(path.path, path.shown, fault))
             }
@@ -103,7 +109,9 @@ extension Validator {
         if inVolume { require(reference["containerName"]) }
         require(reference["resource"])
         let resource = reference["resource"].text
-        let supported = ["limits", "requests"].flatMap { kind in ["cpu", "ephemeral-storage", "memory"].map { "\(kind).\($0)" } }
+        let supported = ["limits", "requests"].flatMap { kind in
+            ["cpu", "ephemeral-storage", "memory"].map { "\(kind).\($0)" }
+        }
         if resource.isEmpty || supported.contains(resource) { return }
         if resource.hasPrefix("limits.hugepages-") || resource.hasPrefix("requests.hugepages-") { return }
         add(.notSupported(reference["resource"].path, reference["resource"].shown, supported))
@@ -124,7 +132,10 @@ extension Validator {
             check(mount["subPath"], Names.relativePath)
             check(mount["subPathExpr"], Names.relativePath)
             if !mount["subPath"].text.isEmpty, !mount["subPathExpr"].text.isEmpty {
-                add(.invalid(mount["subPathExpr"].path, mount["subPathExpr"].shown, "subPathExpr and subPath are mutually exclusive"))
+                add(
+                    .invalid(
+                        mount["subPathExpr"].path, mount["subPathExpr"].shown,
+                        "subPathExpr and subPath are mutually exclusive"))
             }
             propagation(mount, privileged: privileged)
         }
@@ -133,8 +144,10 @@ extension Validator {
     private mutating func propagation(_ mount: Located, privileged: Bool) {
         let propagation = mount["mountPropagation"].text
         if propagation == "Bidirectional", !privileged {
-            add(.forbidden(
-                mount["mountPropagation"].path, "Bidirectional mount propagation is available only to privileged containers"))
+            add(
+                .forbidden(
+                    mount["mountPropagation"].path,
+                    "Bidirectional mount propagation is available only to privileged containers"))
         }
         let recursive = mount["recursiveReadOnly"]
         guard recursive.text == "Enabled" || recursive.text == "IfPossible" else { return }

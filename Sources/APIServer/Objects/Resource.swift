@@ -1,0 +1,39 @@
+import KubeAPI
+
+/// A kind of object that is served under `/api/v1`.
+struct Resource: Sendable, Hashable {
+    var plural: String
+    var singular: String
+    var kind: String
+    var isNamespaced: Bool
+    var shortNames: [String]
+    var categories: [String] = []
+    var subresources: [String] = []
+
+    static let pods = Resource(
+        plural: "pods", singular: "pod", kind: "Pod", isNamespaced: true, shortNames: ["po"], categories: ["all"],
+        subresources: ["attach", "exec", "log", "status"])
+    static let events = Resource(
+        plural: "events", singular: "event", kind: "Event", isNamespaced: true, shortNames: ["ev"])
+    static let namespaces = Resource(
+        plural: "namespaces", singular: "namespace", kind: "Namespace", isNamespaced: false, shortNames: ["ns"],
+        subresources: ["status"])
+    static let nodes = Resource(
+        plural: "nodes", singular: "node", kind: "Node", isNamespaced: false, shortNames: ["no"],
+        subresources: ["status"])
+
+    static let all = [events, namespaces, nodes, pods]
+
+    static func named(_ plural: some StringProtocol) -> Resource? { all.first { $0.plural == plural } }
+}
+
+/// Where one object is kept.
+struct ObjectKey: Sendable, Hashable {
+    var resource: Resource
+    /// "" for cluster-wide objects.
+    var namespace: String
+    var name: String
+
+    /// `default/web`, or the name alone.
+    var path: String { namespace.isEmpty ? name : "\(namespace)/\(name)" }
+}
