@@ -51,6 +51,20 @@ public enum ProcessCapabilities {
         }
     }
 
+    /// What the calling process may have at all: nothing it starts can have more.
+    public static func permitted() throws(SwiftletError) -> UInt64 {
+        guard let state = cap_get_proc() else { throw systemError(swl_errno(), "cap_get_proc") }
+        defer { cap_free(UnsafeMutableRawPointer(state)) }
+        var bits: UInt64 = 0
+        for number in 0..<UInt32(64) {
+            var value = CAP_CLEAR
+            if cap_get_flag(state, cap_value_t(number), CAP_PERMITTED, &value) == 0, value == CAP_SET {
+                bits |= 1 << UInt64(number)
+            }
+        }
+        return bits
+    }
+
     /// capset(2). Bits the kernel does not know are left out.
     public static func set(effective: UInt64, permitted: UInt64, inheritable: UInt64) throws(SwiftletError) {
         guard let state = cap_init() else { throw systemError(swl_errno(), "cap_init") }
@@ -60,7 +74,14 @@ public enum ProcessCapabilities {
             guard !values.isEmpty else { continue }
             try check(cap_set_flag(state, flag, Int32(values.count), values, CAP_SET), "cap_set_flag")
         }
-        try check(cap_set_proc(state), "set capabilities")
+        guard cap_set_proc(state) < 0 else { return }
+        var failure = systemError(swl_errno(), "set capabilities")
+        let lacking = numbers(permitted & Capability.allOfKernel & ~(try ProcessCapabilities.permitted()))
+        if !lacking.isEmpty {
+            let names = lacking.map { Capability(number: UInt32($0)).name }.joined(separator: ", ")
+            failure.hint = "swiftlet itself lacks \(names) here and cannot give what it has not"
+        }
+        throw failure
     }
 
     /// Clears the ambient set and raises `bits` in it; they must be permitted and inheritable.
