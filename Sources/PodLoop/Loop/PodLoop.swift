@@ -19,6 +19,10 @@ public actor PodLoop {
     private var knowsPods = false
     private var knowsManifests = false
     private var runtimeStates: [PodReference: String] = [:]
+    /// Lists are numbered, for a worker may end while one is under way that still shows its pod.
+    private var listsBegun = 0
+    private var newestList = 0
+    private var endedDuring: [String: Int] = [:]
     private var eventsFlow = false
 
     /// `now` reads the machine's clock. Without `manifests` there are no static pods.
@@ -130,6 +134,7 @@ public actor PodLoop {
         guard !Task.isCancelled else { return }
         workers[uid] = nil
         tasks[uid] = nil
+        endedDuring[uid] = listsBegun
         // The same file came back while its pod was ending.
         if let pod = statics.pods[uid] {
             await repairMirrors()
@@ -174,11 +179,16 @@ public actor PodLoop {
     }
 
     private func relist() async {
+        listsBegun += 1
+        let number = listsBegun
         let states: [PodReference: String]
         do { states = try await observer.list() } catch {
             context.log.debug("list pods of the runtime: \(SwiftletError.wrapping(error))")
             return
         }
+        guard number > newestList else { return }
+        newestList = number
+        endedDuring = endedDuring.filter { $0.value >= number }
         for (pod, state) in states where runtimeStates[pod] != state { workers[pod.uid]?.wake() }
         for pod in runtimeStates.keys where states[pod] == nil { workers[pod.uid]?.wake() }
         runtimeStates = states
@@ -188,7 +198,7 @@ public actor PodLoop {
     /// Pods that run and that nobody wants, and files of pods that nobody knows.
     private func endOrphans() async {
         guard knowsPods, knowsManifests else { return }
-        for pod in runtimeStates.keys where workers[pod.uid] == nil {
+        for pod in runtimeStates.keys where workers[pod.uid] == nil && endedDuring[pod.uid] == nil {
             context.log.notice("pod \(podText(pod)) runs and has no object: ending it")
             await tell(pod.uid, .gone(pod, grace: 1))
         }

@@ -127,9 +127,8 @@ actor PodWorker {
         if let status = plan.status { try await write(status) }
         if plan.actions.isEmpty { return plan.wakeUp ?? context.now() + Self.resync }
         for action in plan.actions {
-            guard try await perform(action, wanted, observed) else {
-                return plan.wakeUp ?? context.now() + PodMemory.retryDelay
-            }
+            // What failed is remembered: the next plan says when to try again, and the status why.
+            guard try await perform(action, wanted, observed) else { return nil }
             if isGone { return context.now() + Self.resync }
             // What was planned may not be wanted any more.
             if !same(wanted, desired) { return nil }
@@ -235,19 +234,24 @@ actor PodWorker {
         memory.sandboxRetryAt = context.now() + jitter(PodMemory.retryDelay)
         memory.volumesAreDown = false
         do { volumes = try await context.volumes.setUp(pod) } catch {
-            await context.record(
-                PlannedEvent(.warning, "FailedMount", SwiftletError.wrapping(error).description), pod: pod)
+            await sandboxFailed("FailedMount", SwiftletError.wrapping(error).description, pod)
             return false
         }
         var request = CRIRunPodSandboxRequest()
         request.config = SandboxConversion(pod: pod, node: context.settings).config(attempt: attempt)
         do { _ = try await context.runtime.runPodSandbox(request) } catch {
             let message = "Failed to create pod sandbox: \(SwiftletError.wrapping(error))"
-            await context.record(PlannedEvent(.warning, "FailedCreatePodSandBox", message), pod: pod)
+            await sandboxFailed("FailedCreatePodSandBox", message, pod)
             return false
         }
+        memory.sandboxFailure = nil
         memory.sandboxRetryAt = nil
         return true
+    }
+
+    private func sandboxFailed(_ reason: String, _ message: String, _ pod: Pod) async {
+        memory.sandboxFailure = message
+        await context.record(PlannedEvent(.warning, reason, message), pod: pod)
     }
 
     private func start(_ name: String, _ attempt: UInt32, _ sandbox: ObservedSandbox?, _ pod: Pod) async {

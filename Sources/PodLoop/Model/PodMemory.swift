@@ -37,6 +37,8 @@ public struct PodMemory: Sendable, Equatable {
     public var pulls: [String: Backoff] = [:]
     /// After a sandbox or its volumes could not be made: not tried again before.
     public var sandboxRetryAt: Timestamp?
+    /// Why: shown as the message of every container that waits for it.
+    public var sandboxFailure: String?
     /// The volumes of a pod that has ended are gone already.
     public var volumesAreDown = false
 

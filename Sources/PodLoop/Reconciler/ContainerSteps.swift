@@ -9,6 +9,11 @@ struct ContainerSteps {
     var plan: PodPlan
 
     mutating func decide() {
+        if appsAreDone {
+            // Sidecars do not keep a pod alive.
+            plan.actions.append(.killPod(grace: max(1, pod.spec.gracePeriodSeconds)))
+            return
+        }
         let appHasRun = pod.spec.containers.contains { observed.container($0.name, in: sandbox.id) != nil }
         if appHasRun {
             for sidecar in pod.spec.initContainers where sidecar.isSidecar { _ = sidecarRuns(sidecar) }
@@ -19,6 +24,13 @@ struct ContainerSteps {
             }
         }
         for container in pod.spec.containers { app(container) }
+    }
+
+    private var appsAreDone: Bool {
+        pod.spec.containers.allSatisfy { container in
+            guard let exit = observed.container(container.name)?.exit else { return false }
+            return !restarts(container, .app, policy: pod.restartPolicy, exitCode: exit.code)
+        }
     }
 
     /// Dead containers before the last one, and dead sandboxes that hold nothing else.

@@ -82,7 +82,9 @@ struct ContainerStatusRule {
     }
 
     private var defaultWaiting: ContainerState {
-        .waiting(reason: pod.spec.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing", message: nil)
+        .waiting(
+            reason: pod.spec.initContainers.isEmpty ? "ContainerCreating" : "PodInitializing",
+            message: memory.sandboxFailure)
     }
 
     private func fill(
