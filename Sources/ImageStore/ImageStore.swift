@@ -19,7 +19,7 @@ public final class ImageStore: Sendable {
     /// `failedPrecondition` when another process has it, `dataLoss` when its index cannot be read.
     public init(directory: String, limits: ImageLimits = ImageLimits(), logger: Logger) throws(SwiftletError) {
         do throws(SwiftletError) {
-            directories = try StoreDirectories(directory)
+            directories = try StoreDirectories(try absolutePath(directory))
             snapshotter = SnapshotterReport(probing: directories)
             state = Mutex(try Self.open(directories, logger))
         } catch {

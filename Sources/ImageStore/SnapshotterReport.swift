@@ -35,21 +35,22 @@ public struct SnapshotterReport: Sendable, Equatable {
         _ = try lower.createFile("file")
         try lower.makeNode("whiteout", .characterDevice, mode: 0)
         try lower.descriptor.setExtendedAttribute(overlayOpaqueAttribute, [0x79])
-        let path = "\(directories.path)/tmp/overlay-probe"
+        let (upper, work) = (try probe.openDirectory("upper"), try probe.openDirectory("work"))
+        // By descriptor: a value of fsconfig(2) has at most 255 bytes.
+        func path(_ directory: Directory) -> String { "/proc/self/fd/\(directory.descriptor.raw)" }
         let mount = try DetachedMount(
             filesystem: "overlay", source: "swiftlet-probe",
             options: [
-                ("lowerdir", "\(path)/lower"), ("upperdir", "\(path)/upper"), ("workdir", "\(path)/work"),
-                ("index", "off"), ("metacopy", "off"), ("redirect_dir", "off"),
+                ("lowerdir", path(lower)), ("upperdir", path(upper)), ("workdir", path(work)), ("index", "off"),
+                ("metacopy", "off"), ("redirect_dir", "off"),
             ], [])
         let merged = Directory(try mount.descriptor.duplicate())
         guard try merged.status("file") != nil, try merged.status("whiteout") == nil else {
-            throw SwiftletError(.unimplemented, "overlay does not read whiteouts", object: path)
+            throw SwiftletError(.unimplemented, "overlay does not read whiteouts", object: "the image store")
         }
         try merged.removeFile("file")
-        let upper = try probe.openDirectory("upper")
         guard try upper.status("file")?.isOverlayWhiteout == true else {
-            throw SwiftletError(.unimplemented, "overlay does not write whiteouts", object: path)
+            throw SwiftletError(.unimplemented, "overlay does not write whiteouts", object: "the image store")
         }
     }
 }

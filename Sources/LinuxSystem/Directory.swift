@@ -197,3 +197,11 @@ public func fileStatus(of descriptor: borrowing OwnedDescriptor) throws(Swiftlet
     try check(fstat(descriptor.raw, &status), "fstat")
     return FileStatus(status)
 }
+
+/// `path` from the root down; a relative one is taken from the working directory. Nothing is resolved.
+public func absolutePath(_ path: String) throws(SwiftletError) -> String {
+    if path.hasPrefix("/") { return path }
+    var buffer = [CChar](repeating: 0, count: Int(PATH_MAX))
+    guard let current = getcwd(&buffer, buffer.count) else { throw systemError(swl_errno(), "getcwd") }
+    return "\(String(cString: current))/\(path)"
+}

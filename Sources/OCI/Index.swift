@@ -68,6 +68,9 @@ public enum ImageDocument: Sendable {
     case manifest(ImageManifest)
 
     public init(_ value: JSONValue, document: String) throws(SwiftletError) {
+        guard value.object != nil else {
+            throw DocumentReader.fault(document, "", "must be an object, is \(value.kind)")
+        }
         switch (value["manifests"], value["layers"]) {
         case (.some, .none): self = .index(try ImageIndex(value, document: document))
         case (.none, .some): self = .manifest(try ImageManifest(value, document: document))
