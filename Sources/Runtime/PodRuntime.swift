@@ -59,6 +59,9 @@ public final class PodRuntime: Sendable {
         }
     }
 
+    /// An element after each load over the image endpoint, for one reader: pods that wait for an image can be tried at once.
+    public var imagesLoaded: AsyncStream<Void> { context.loads.stream }
+
     /// Closes the endpoints. Pods and their containers run on.
     public func stop() async {
         let parts = parts.withLock { parts in
@@ -70,6 +73,11 @@ public final class PodRuntime: Sendable {
         await parts.streaming?.shutdown()
         context.events.finish()
         monitor.stop()
+        if pods.all.isEmpty {
+            do { try await context.threads.run { [context] in try context.base.remove() } } catch {
+                context.logger.notice("the cgroup of this daemon stays", metadata: ["error": "\(error)"])
+            }
+        }
         if let lock = parts.lock { close(lock) }
     }
 

@@ -58,7 +58,10 @@ extension Pod {
         do { kills = try container.cgroup.outOfMemoryKills() } catch {
             if container.cgroup.exists { warn("cannot tell whether \(id) ran out of memory", error) }
         }
-        finish(id, ContainerExit(exit, outOfMemory: kills > 0))
+        var ended = ContainerExit(exit, outOfMemory: kills > 0)
+        // What was shown as its start stays its start.
+        if case .running(let startedAt) = container.record.phase { ended.startedAt = startedAt }
+        finish(id, ended)
     }
 
     func finish(_ id: String, _ exit: ContainerExit) {

@@ -28,6 +28,8 @@ final class RuntimeContext: Sendable {
     let seccomp = SeccompFilters()
     let execs = ExecExits()
     let events = EventBroadcaster()
+    /// An element after a load of images ended.
+    let loads = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     let threads = BlockingThreads()
     private let accounts = Mutex<[Digest: UserDatabase]>([:])
 
