@@ -6,16 +6,11 @@ import socket
 
 class RPCError(Exception):
     def __init__(self, method, error):
+        data = error.get("data") or {}
         self.code = error.get("code")
-        self.message = error.get("message", "")
-        self.data = error.get("data")
-        super().__init__(f"{method}: {self.message} (code {self.code}, data {self.data})")
-
-    @property
-    def status(self):
-        """The gRPC status word the server adds to its data: NotFound, InvalidArgument …"""
-        data = self.data if isinstance(self.data, dict) else {}
-        return str(data.get("status") or data.get("code") or "")
+        self.status = data.get("code", "")  # the gRPC status word: NotFound, InvalidArgument …
+        self.message = "; ".join([error.get("message", ""), *filter(None, [data.get("hint")]), *data.get("notes", [])])
+        super().__init__(f"{method}: {self.message} (code {self.code} {self.status})")
 
 
 class Connection:
