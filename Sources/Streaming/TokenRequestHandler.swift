@@ -37,8 +37,7 @@ final class TokenRequestHandler: ChannelInboundHandler, RemovableChannelHandler 
     }
 
     private func accept(_ head: HTTPRequestHead, _ context: ChannelHandlerContext) throws {
-        let path = head.uri.split(separator: "?", maxSplits: 1)[0].split(
-            separator: "/", omittingEmptySubsequences: false)
+        let path = head.uri.prefix { $0 != "?" }.split(separator: "/", omittingEmptySubsequences: false)
         guard path.count == 3, path[0].isEmpty, let kind = StreamingServer.Kind(rawValue: String(path[1])) else {
             throw SwiftletError(.notFound, "no such path", object: printable(head.uri))
         }

@@ -53,7 +53,7 @@ import Testing
         }
     }
 
-    @Test(arguments: ["/exec/nothing", "/attach/TOKEN", "/portforward/x", "/", "/exec", "/exec/../x"])
+    @Test(arguments: ["/exec/nothing", "/attach/TOKEN", "/portforward/x", "/", "/exec", "/exec/../x", "/?", "//?a=b"])
     func unknownPathsAreNotFound(uri: String) async throws {
         try await Endpoint().with { endpoint in
             var target = try StreamTarget(url: endpoint.server.register(.exec) { _ in .success })
