@@ -124,7 +124,7 @@ public final class PodRuntime: Sendable {
 
     private func sampleForEver() async {
         while !Task.isCancelled {
-            sampler.take(pods.all.map(\.view))
+            context.threads.start { [sampler, pods] in sampler.take(pods.all.map(\.view)) }
             // Cancelled when the runtime stops.
             try? await Task.sleep(for: UsageSampler.interval)
         }

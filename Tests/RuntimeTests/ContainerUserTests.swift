@@ -35,7 +35,7 @@ struct ContainerUserTests {
         Case(image: "4242", user: 4242, group: 0),
         Case(image: "app:audio", user: 1000, group: 29, groups: [998], home: "/home/app"),
         Case(image: "web:7", user: 33, group: 7, groups: [29], home: "/var/www"),
-        Case(image: ":audio", user: 0, group: 0, home: "/root"),
+        Case(image: ":audio", user: 0, group: 29, home: "/root"),
         Case(request: UserRequest(user: 33), image: "app", user: 33, group: 33, groups: [29], home: "/var/www"),
         Case(
             request: UserRequest(user: 5, userName: "app"), image: "", user: 1000, group: 1001, groups: [29, 998],

@@ -18,7 +18,7 @@ struct RecordTests {
             }
         ]
         return ContainerRecord(
-            id: Identifier.random(), sandboxID: "s", config: config, imageID: "sha256:1", imageRef: "r",
+            id: Identifier.random(), sandboxID: "s", config: config, imageName: "n", imageID: "sha256:1", imageRef: "r",
             createdAt: 1_795_243_467_631_985_924, phase: phase,
             user: .init(user: 4_294_967_294, group: 2, supplementaryGroups: [3, 4], home: "/h"), stopSignal: 15,
             logPath: "/l", resources: .with { $0.memoryLimitInBytes = 1 << 40 })

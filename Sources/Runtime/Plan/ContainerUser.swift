@@ -48,10 +48,14 @@ extension ContainerUser {
     ) throws(SwiftletError) -> UserDatabase.User {
         if !request.userName.isEmpty { return try named(request.userName, database) }
         if let user = request.user { return numbered(try number(user, "run_as_user"), database) }
-        let parts = imageUser.split(separator: ":", maxSplits: 1).map(String.init)
-        guard let first = parts.first, !first.isEmpty else { return numbered(0, database) }
+        let parts = imageUser.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false).map(String.init)
+        let first = parts.first ?? ""
         var account: UserDatabase.User
-        if let id = UInt32(first) { account = numbered(id, database) } else { account = try named(first, database) }
+        if let id = first.isEmpty ? 0 : UInt32(first) {
+            account = numbered(id, database)
+        } else {
+            account = try named(first, database)
+        }
         if parts.count > 1, !parts[1].isEmpty {
             if let id = UInt32(parts[1]) {
                 account.group = id

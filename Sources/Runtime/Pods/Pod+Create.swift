@@ -59,11 +59,22 @@ extension Pod {
         var plan = planned.plan
         complete(&plan, id: id, cgroup: cgroup, root: root)
         let record = ContainerRecord(
-            id: id, sandboxID: self.id, config: config, imageID: image.id.description,
+            id: id, sandboxID: self.id, config: config, imageName: name(image, asked: config.image.image),
+            imageID: image.id.description,
             imageRef: image.repoDigests.first ?? image.id.description, createdAt: wallClockNanoseconds(),
             user: planned.user, stopSignal: planned.stopSignal, logPath: plan.io.logPath ?? "",
             resources: config.linux.resources)
         return Container(record: record, directory: place, cgroup: cgroup, plan: plan)
+    }
+
+    /// A tag of the image: the one asked for, else its first.
+    private func name(_ image: Image, asked: String) -> String {
+        let tags = image.repoTags
+        // An id is a reference of no tag, or none at all.
+        if let reference = try? ImageReference(parsing: asked), tags.contains(reference.canonical) {
+            return reference.canonical
+        }
+        return tags.first ?? asked
     }
 
     private func makeCgroup(

@@ -66,7 +66,7 @@ extension Pod {
             }
             state = .stopping
             publish()
-            do { _ = try shim.request(.shutDown) } catch {
+            do { _ = try shim.request(.shutDown, timeoutMilliseconds: 10_000) } catch {
                 // Gone already, or deaf: the monitor tells when it ends, and a deaf one is made to.
                 warn("the shim was not told to end", error)
                 try endShim()

@@ -85,6 +85,7 @@ extension ContainerRecord {
             $0.createdAt = createdAt
             $0.startedAt = startedAt
             $0.image = config.image
+            $0.image.image = imageName
             $0.imageRef = imageRef
             $0.imageID = imageID
             $0.labels = config.labels

@@ -66,6 +66,8 @@ struct ContainerRecord: Sendable {
     var id: String
     var sandboxID: String
     var config: CRIContainerConfig
+    /// The image by a name: what the client said, or a tag where it said an id.
+    var imageName: String
     /// Of the image's configuration: CRI's image id.
     var imageID: String
     /// A digest reference where one is known, otherwise the id.
@@ -100,7 +102,8 @@ extension ContainerRecord {
     func serialized() throws -> [UInt8] {
         var value = JSONValue.object([
             "id": .string(id), "sandboxID": .string(sandboxID), "config": try RecordCoding.value(config),
-            "imageID": .string(imageID), "imageRef": .string(imageRef), "createdAt": .int(createdAt),
+            "imageName": .string(imageName), "imageID": .string(imageID), "imageRef": .string(imageRef),
+            "createdAt": .int(createdAt),
             "uid": .int(Int64(user.user)), "gid": .int(Int64(user.group)), "home": .string(user.home),
             "groups": .array(user.supplementaryGroups.map { .int(Int64($0)) }), "stopSignal": .int(Int64(stopSignal)),
             "logPath": .string(logPath), "resources": try RecordCoding.value(resources),
@@ -126,6 +129,7 @@ extension ContainerRecord {
         id = try RecordCoding.string(value, "id")
         sandboxID = try RecordCoding.string(value, "sandboxID")
         config = try RecordCoding.message(value, "config")
+        imageName = try RecordCoding.string(value, "imageName")
         imageID = try RecordCoding.string(value, "imageID")
         imageRef = try RecordCoding.string(value, "imageRef")
         createdAt = try RecordCoding.number(value, "createdAt")

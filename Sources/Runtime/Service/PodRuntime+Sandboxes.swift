@@ -136,5 +136,8 @@ enum Labels {
 
 extension Pod {
     /// Tells of a sandbox just made.
-    func publishNew() { announce(.containerCreatedEvent, id) }
+    func publishNew() {
+        announce(.containerCreatedEvent, id)
+        announce(.containerStartedEvent, id)
+    }
 }
