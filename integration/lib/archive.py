@@ -13,7 +13,7 @@ MEDIA = "application/vnd.oci.image"
 LAYER_TYPES = {"none": f"{MEDIA}.layer.v1.tar", "gzip": f"{MEDIA}.layer.v1.tar+gzip", "zstd": f"{MEDIA}.layer.v1.tar+zstd"}
 APPLETS = (
     "sh cat echo ls sleep true false id env mount umount stat chmod chown mkdir rm ln head tail wc seq date dd grep sed "
-    "hostname ip ps kill nc touch tee sort sync test printf yes od df readlink stty tr ulimit mknod nproc sysctl cp mv"
+    "hostname ip ps kill nc touch tee sort sync test printf yes od df readlink stty tr ulimit mknod nproc sysctl cp mv pwd mkfifo cut"
 ).split()
 
 

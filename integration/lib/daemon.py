@@ -149,7 +149,8 @@ class Daemon:
             raise
 
     def cli(self, *words, check=True, timeout=120, **more):
-        return machine.run(machine.RELEASE / "swiftlet", "--run", self.run_dir, *words, check=check, timeout=timeout, **more)
+        environment = {**os.environ, "SWIFTLET_RUN": str(self.run_dir)}
+        return machine.run(machine.RELEASE / "swiftlet", *words, check=check, timeout=timeout, env=environment, **more)
 
     def load(self, archive):
         """Loads an image archive."""

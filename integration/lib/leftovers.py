@@ -6,6 +6,9 @@ from pathlib import Path
 
 from . import machine
 
+# The groups that pods are put into; a daemon that will be started again may leave them.
+STANDING = ("pods", "shims", "kubepods", "burstable", "besteffort")
+
 
 def _mounts():
     found = set()
@@ -15,9 +18,9 @@ def _mounts():
     return found
 
 
-def _processes():
-    """Every living process with its name, as 'pid (name)'. A zombie is its parent's business."""
-    found = {}
+def _processes(run, cgroup):
+    """The living processes that speak of the run folder or live below the cgroup. A zombie is its parent's business."""
+    found = []
     for entry in os.listdir("/proc"):
         if not entry.isdigit():
             continue
@@ -25,11 +28,11 @@ def _processes():
             status = Path(f"/proc/{entry}/stat").read_text()
             name, state = status[status.index("(") + 1 : status.rindex(")")], status[status.rindex(")") + 2]
             command = Path(f"/proc/{entry}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-            kernel = int(status[status.rindex(")") + 2 :].split()[1]) == 2 or entry == "2"
+            groups = Path(f"/proc/{entry}/cgroup").read_text()
         except (OSError, ValueError):
             continue
-        if state not in "ZX" and not kernel:
-            found[int(entry)] = f"{entry} ({name}) {command[:200]}"
+        if state not in "ZX" and (str(run) in command or f"/{cgroup}/" in groups + "/"):
+            found.append(f"{entry} ({name}) {command[:200]}")
     return found
 
 
@@ -56,13 +59,11 @@ class Before:
         for point, kind in sorted(_mounts() - self.mounts):
             if "swiftlet" in point or str(run) in point or str(root) in point:
                 found.append(f"mount {point} ({kind})")
-        for text in _processes().values():
-            if str(run) in text or "swiftlet-shim" in text:
-                found.append(f"process {text}")
+        found += [f"process {text}" for text in _processes(run, cgroup)]
         for link in sorted(_links() - self.links):
             found.append(f"link {link}")
         for group in sorted(_cgroups()):
-            if cgroup and f"/{cgroup}/" in f"{group}/" and "/pod" in group:
+            if cgroup and f"/{cgroup}/" in f"{group}/" and Path(group).name not in {cgroup, *STANDING}:
                 found.append(f"cgroup {group}")
         for folder in (Path(run) / "sandboxes", Path(root) / "pods"):
             if folder.is_dir():

@@ -18,8 +18,8 @@ class Connection:
 
     def __init__(self, path, timeout=60):
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.connect(str(path))  # with a time limit it would be refused where the server's queue is full
         self.socket.settimeout(timeout)
-        self.socket.connect(str(path))
         self.buffer = bytearray()
         self.next_id = 1
 

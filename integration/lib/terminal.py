@@ -12,13 +12,13 @@ import time
 
 
 class Terminal:
-    def __init__(self, command, rows=24, columns=80):
+    def __init__(self, command, rows=24, columns=80, **environment):
         self.master, slave = pty.openpty()
         self.resize(rows, columns)
         self.before = termios.tcgetattr(slave)
         self.process = subprocess.Popen(
             [str(word) for word in command], stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env={**os.environ, "TERM": "xterm-256color"})
+            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0), env={**os.environ, "TERM": "xterm-256color", **environment})
         self.slave = slave
         self.output = b""
 

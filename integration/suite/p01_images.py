@@ -194,10 +194,10 @@ class Refused(ImageCase):
         manifest["layers"][0]["size"] += 1
         made.manifest = {**made.blob(json.dumps(manifest).encode(), f"{archive.MEDIA}.manifest.v1+json")}
         made.set_index([made.manifest])
-        self.refuse(made.write(self.file("size.tar")), "size")
+        self.refuse(made.write(self.file("size.tar")), "bytes")
 
     def test_wrong_diff_id(self):
-        self.refuse(self.archive(diff_ids=["sha256:" + "0" * 64]).write(self.file("diff.tar")), "diff")
+        self.refuse(self.archive(diff_ids=["sha256:" + "0" * 64]).write(self.file("diff.tar")), "unpacks to", "0" * 64)
 
     def test_missing_blob(self):
         made = self.archive()
@@ -236,8 +236,9 @@ class Refused(ImageCase):
         for victim in ("client", "daemon"):
             with self.subTest(victim):
                 reader, writer = os.pipe()
-                command = [RELEASE / "swiftlet", "--run", self.daemon.run_dir, "image", "load", "-"]
-                client = subprocess.Popen(command, stdin=reader, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                client = subprocess.Popen(
+                    [RELEASE / "swiftlet", "image", "load", "-"], stdin=reader, stdout=subprocess.DEVNULL,
+                    stderr=subprocess.DEVNULL, env={**os.environ, "SWIFTLET_RUN": str(self.daemon.run_dir)})
                 os.close(reader)
                 with open(path, "rb") as file, os.fdopen(writer, "wb") as pipe:
                     pipe.write(file.read(20 << 20))  # the pipe's size is far less: the load is under way

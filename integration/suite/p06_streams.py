@@ -75,7 +75,7 @@ class ExecSync(DaemonCase):
 
     def test_not_running(self):
         created = self.sandbox().container("/bin/true").create()
-        with self.assertRefused(created.id[:12]):
+        with self.assertRefused(created.name, "does not run"):
             created.exec("/bin/true")
         with self.assertRefused("not found"):
             self.daemon.rpc("ExecSync", {"containerId": "0" * 64, "cmd": ["/bin/true"]})
@@ -117,10 +117,16 @@ class Streaming(DaemonCase):
 
     def test_stdin_and_half_close(self):
         stream = self.exec("/bin/sh", "-c", "cat; echo done", stdin=True)
-        for _ in range(20):
-            stream.send(0, b"x" * 50_000)
-        stream.close_stdin()
+
+        def send():
+            for _ in range(20):
+                stream.send(0, b"x" * 50_000)
+            stream.close_stdin()
+
+        sender = threading.Thread(target=send)  # the process answers meanwhile, and must be read
+        sender.start()
         code, stdout, _ = stream.finish()
+        sender.join()
         self.assertEqual((code, len(stdout), stdout[-5:]), (0, 1_000_005, b"done\n"))
 
     def test_tty_and_resize(self):
@@ -146,7 +152,7 @@ class Streaming(DaemonCase):
         eventually(lambda: not running("8882"), "the sleep is gone")
 
     def test_requests_and_tokens(self):
-        for flags, word in [({"stdout": False}, "at least one"), ({"tty": True, "stderr": True}, "stderr")]:
+        for flags, word in [({"stdout": False}, "none of stdin, stdout and stderr"), ({"tty": True, "stderr": True}, "stderr")]:
             with self.subTest(flags), self.assertRefused(word):
                 self.daemon.rpc("Exec", {"containerId": self.container.id, "cmd": ["/bin/true"], "stdout": True, **flags})
         path, target = split_url(self.daemon.rpc("Exec", {
@@ -215,7 +221,7 @@ class Logs(DaemonCase):
         self.daemon.rpc("ReopenContainerLog", {"containerId": container.id})
         self.assertTrue(path.exists())
         container.stop(5)
-        with self.assertRefused(container.id[:12]):
+        with self.assertRefused(container.name, "does not run"):
             self.daemon.rpc("ReopenContainerLog", {"containerId": container.id})
 
     def test_without_a_log(self):
@@ -233,9 +239,6 @@ class CommandLine(DaemonCase):
                        "echo hello; echo problem >&2; while :; do sleep 1000; done")
         cls.daemon.cli("wait", "--for=condition=Ready", "pod/shell", "--timeout=60s")
 
-    def swiftlet(self, *words):
-        return [RELEASE / "swiftlet", "--run", self.daemon.run_dir, *words]
-
     def test_exec(self):
         done = self.daemon.cli("exec", "shell", "--", "/bin/sh", "-c", "echo out; echo err >&2; exit 3", check=False)
         self.assertEqual((done.returncode, done.stdout, done.stderr.splitlines()[0]), (3, "out\n", "err"))
@@ -246,7 +249,8 @@ class CommandLine(DaemonCase):
         self.assertIn("/no/such", done.stderr)
 
     def test_exec_at_a_terminal(self):
-        terminal = Terminal(self.swiftlet("exec", "-it", "shell", "--", "/bin/sh"), rows=31, columns=97)
+        terminal = Terminal(
+            [RELEASE / "swiftlet", "exec", "-it", "shell", "--", "/bin/sh"], rows=31, columns=97, SWIFTLET_RUN=str(self.daemon.run_dir))
         terminal.type("stty size; echo A-$((40+2))\r")
         self.assertIn("31 97", terminal.until("A-42"))
         terminal.resize(41, 111)
