@@ -28,7 +28,10 @@ public final class APIServer: Sendable {
     ) async throws -> APIServer {
         let store = try await ObjectStore.open(databasePath)
         let objects = Objects(store: store, nodeName: nodeName, now: now)
-        let api = API(objects: objects, runtime: runtime, usage: UsageSampler(), version: version, logger: logger)
+        let api = API(
+            objects: objects, runtime: runtime, usage: UsageSampler(),
+            scheduler: EventRecorder(objects: objects, component: "default-scheduler"), version: version, logger: logger
+        )
         try await objects.bootstrap()
         return APIServer(socketPath: socketPath, api: api, store: store, logger: logger)
     }

@@ -119,7 +119,7 @@ extension API {
             kind: "Pod", namespace: pod.metadata["namespace"]?.string, name: pod.name, uid: pod.uid)
         let message =
             "Successfully assigned \(pod.metadata["namespace"]?.string ?? "")/\(pod.name) to \(objects.nodeName)"
-        try await EventRecorder(objects: objects, component: "default-scheduler").record(
+        try await scheduler.record(
             EventRecord(.normal, object: reference, reason: "Scheduled", message: message))
     }
 }

@@ -11,6 +11,8 @@ struct API: Sendable {
     let objects: Objects
     let runtime: any RuntimeService
     let usage: UsageSampler
+    /// Pods are bound as they are created; this says so.
+    let scheduler: EventRecorder
     let version: String
     let logger: Logger
 

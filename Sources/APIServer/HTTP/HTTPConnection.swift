@@ -20,8 +20,9 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     private enum State {
         case waiting
         case receiving(HTTPRequestHead, ByteBuffer)
-        /// The answer was made before the request's end, which is thrown away.
-        case refusing
+        /// The answer was made before the request's end. What still comes is thrown away, so that the client gets to
+        /// read the answer; the connection closes when both are over.
+        case refusing(answered: Bool, received: Bool)
         case answering(Task<Void, Never>, Responder)
         /// No more requests are read: another protocol has taken over, or the connection closes.
         case done
@@ -78,6 +79,7 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
                 state = .receiving(head, body)
             }
         case (.end, .receiving(let head, let body)): dispatch(head, body, context)
+        case (.end, .refusing(let answered, _)): refused(answered: answered, received: true)
         default: break
         }
     }
@@ -100,7 +102,8 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
         let responder = Responder(bound, channel: context.channel, request: head)
         let request: Request
         do { request = try Request(head: head, body: Array(body.readableBytesView)) } catch {
-            return refuse(head, APIFailure(error), context)
+            refuse(head, APIFailure(error), context)
+            return refused(answered: false, received: true)
         }
         let (answer, loop) = (answer, context.eventLoop)
         let task = Task {
@@ -117,11 +120,21 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func refuse(_ head: HTTPRequestHead, _ failure: APIFailure, _ context: ChannelHandlerContext) {
-        state = .refusing
+        state = .refusing(answered: false, received: false)
         let bound = NIOLoopBound(self, eventLoop: context.eventLoop)
         let responder = Responder(bound, channel: context.channel, request: head)
-        // What cannot be sent now has no reader; the deadline closes what lingers.
-        Task { try? await responder.send(failure: failure, close: true) }
+        let loop = context.eventLoop
+        Task {
+            // What cannot be sent has no reader any more, and the connection closes either way.
+            try? await responder.send(failure: failure, headers: [("Connection", "close")])
+            loop.execute { bound.value.refused(answered: true, received: false) }
+        }
+    }
+
+    private func refused(answered: Bool, received: Bool) {
+        guard case .refusing(let before, let already) = state else { return }
+        state = .refusing(answered: answered || before, received: received || already)
+        if answered || before, received || already { context?.close(promise: nil) }
     }
 
     /// Fails when the connection is closed or another protocol's.

@@ -42,12 +42,11 @@ final class Responder: Sendable {
 
     /// The whole answer at once.
     func send(
-        _ status: Int, _ type: String, _ body: [UInt8], headers: [(String, String)] = [], close: Bool = false
+        _ status: Int, _ type: String, _ body: [UInt8], headers: [(String, String)] = []
     ) async throws {
-        let length = ("Content-Length", String(body.count))
-        try await begin(status, type, headers: headers + [length] + (close ? [("Connection", "close")] : []))
+        try await begin(status, type, headers: headers + [("Content-Length", String(body.count))])
         try await write(body)
-        try await end(close: close)
+        try await end()
     }
 
     func send(json: JSONValue, status: Int = 200, warnings: [String] = []) async throws {
@@ -61,8 +60,8 @@ final class Responder: Sendable {
         try await send(status, "application/json", json.serialized() + [0x0a], headers: headers)
     }
 
-    func send(failure: APIFailure, close: Bool = false) async throws {
-        try await send(failure.code, "application/json", failure.status.json.serialized() + [0x0a], close: close)
+    func send(failure: APIFailure, headers: [(String, String)] = []) async throws {
+        try await send(failure.code, "application/json", failure.status.json.serialized() + [0x0a], headers: headers)
     }
 
     /// The head of an answer of unknown length. One that is `endless` is cancelled when the client will send no more.
@@ -85,14 +84,14 @@ final class Responder: Sendable {
         try await put(.body(channel.allocator.buffer(bytes: bytes)))
     }
 
-    func end(close: Bool = false) async throws {
+    func end() async throws {
         let first = state.withLock { state in
             defer { state.ended = true }
             return !state.ended
         }
         guard first else { return }
         try await put(.end)
-        if close || !keepAlive { channel.close(promise: nil) }
+        if !keepAlive { channel.close(promise: nil) }
     }
 
     private func put(_ part: ResponsePart) async throws {

@@ -1,69 +1,114 @@
 import JSON
 import KubeAPI
+import Synchronization
 
-/// Writes events. The same event again within the time kept is counted up, not written anew; events older than that go.
-struct EventRecorder: Sendable {
-    let objects: Objects
-    let component: String
-
+/// Writes events. One that was written lately is counted up, not written anew; old ones go.
+final class EventRecorder: Sendable {
     /// Kubernetes keeps events for an hour.
     static let keptSeconds: Int64 = 3600
     /// Room for the newest only: a crash loop must not fill the disk.
     static let kept = 2000
+    /// How often old ones are looked for.
+    private static let sweepSeconds: Int64 = 600
+    private static let sweepInserts = 100
+
+    private struct Identity: Hashable {
+        var object: ObjectReference
+        var type: EventType
+        var reason: String
+        var message: String
+    }
+
+    private struct State {
+        /// What this recorder wrote, by what it says.
+        var written: [Identity: ObjectKey] = [:]
+        var inserts = 0
+        var lastSweep = Timestamp(seconds: 0)
+    }
+
+    private let objects: Objects
+    private let component: String
+    private let state = Mutex(State())
+
+    init(objects: Objects, component: String) {
+        self.objects = objects
+        self.component = component
+    }
 
     func record(_ record: EventRecord) async throws {
         let now = objects.now()
-        let (uid, suffix) = (Identifiers.uid(), Identifiers.generated(""))
-        let source = EventSource(component: component, host: objects.nodeName)
-        let namespace = record.object.namespace ?? "default"
-        try await objects.store.write { transaction in
-            let present = try transaction.list(.events, namespace: namespace)
-            if let same = present.last(where: { Self.isSame($0, record, component: component) }) {
-                return try Self.count(same, namespace, now, in: &transaction)
+        let identity = Identity(
+            object: record.object, type: record.type, reason: record.reason, message: record.message)
+        if let key = state.withLock({ $0.written[identity] }) {
+            let counted = try await objects.store.write { try Self.count(key, now, in: &$0) }
+            if counted { return }
+        }
+        let event = self.event(record, now)
+        let key = ObjectKey(
+            resource: .events, namespace: event.metadata.namespace ?? "default", name: event.metadata.name ?? "")
+        let sweeps = state.withLock { state in
+            state.inserts += 1
+            guard state.inserts % Self.sweepInserts == 0 || now.seconds - state.lastSweep.seconds > Self.sweepSeconds
+            else {
+                return false
             }
-            try Self.removeOld(present, namespace, now, in: &transaction)
-            // A name as Kubernetes' own recorders make it: the object's and a number that differs each time.
-            var event = Event(
-                metadata: ObjectMeta(name: "\(record.object.name ?? "object").\(suffix)", namespace: namespace),
-                involvedObject: record.object)
-            event.metadata.uid = uid
-            event.metadata.creationTimestamp = now.truncated
-            (event.type, event.reason, event.message) = (record.type, record.reason, record.message)
-            (event.firstTimestamp, event.lastTimestamp, event.count) = (now.truncated, now.truncated, 1)
-            (event.source, event.reportingComponent, event.reportingInstance) = (source, source.component, source.host)
-            let key = ObjectKey(resource: .events, namespace: namespace, name: event.metadata.name ?? "")
+            state.lastSweep = now
+            return true
+        }
+        let gone = try await objects.store.write { transaction in
+            let gone = sweeps ? try Self.sweep(now, in: &transaction) : []
             try transaction.save(key, event.json, previous: nil)
+            return Set(gone)
+        }
+        state.withLock { state in
+            if !gone.isEmpty { state.written = state.written.filter { !gone.contains($0.value) } }
+            state.written[identity] = key
         }
     }
 
-    private static func isSame(_ event: JSONValue, _ record: EventRecord, component: String) -> Bool {
-        event["reason"]?.string == record.reason && event["message"]?.string == record.message
-            && event["type"]?.string == record.type.rawValue && event["source"]?["component"]?.string == component
-            && event["involvedObject"] == record.object.json
+    private func event(_ record: EventRecord, _ now: Timestamp) -> Event {
+        // A name as Kubernetes' own recorders make it: the object's and something that differs each time.
+        let name = "\(record.object.name ?? "object").\(Identifiers.generated(""))\(Identifiers.generated(""))"
+        var event = Event(
+            metadata: ObjectMeta(name: name, namespace: record.object.namespace ?? "default"),
+            involvedObject: record.object)
+        event.metadata.uid = Identifiers.uid()
+        event.metadata.creationTimestamp = now.truncated
+        (event.type, event.reason, event.message) = (record.type, record.reason, record.message)
+        (event.firstTimestamp, event.lastTimestamp, event.count) = (now.truncated, now.truncated, 1)
+        event.source = EventSource(component: component, host: objects.nodeName)
+        (event.reportingComponent, event.reportingInstance) = (component, objects.nodeName)
+        return event
     }
 
+    /// False when the event is gone meanwhile.
     private static func count(
-        _ event: JSONValue, _ namespace: String, _ now: Timestamp, in transaction: inout StoreTransaction
-    ) throws {
+        _ key: ObjectKey, _ now: Timestamp, in transaction: inout StoreTransaction
+    ) throws -> Bool {
+        guard let event = try transaction.get(key) else { return false }
         var counted = event
         counted["count"] = .int((event["count"]?.int ?? 1) + 1)
         counted["lastTimestamp"] = .string(now.rfc3339)
-        try transaction.save(
-            ObjectKey(resource: .events, namespace: namespace, name: event.name), counted, previous: event)
+        try transaction.save(key, counted, previous: event)
+        return true
     }
 
-    private static func removeOld(
-        _ events: [JSONValue], _ namespace: String, _ now: Timestamp, in transaction: inout StoreTransaction
-    ) throws {
+    /// Removes what is too old or too much, and says what.
+    private static func sweep(_ now: Timestamp, in transaction: inout StoreTransaction) throws -> [ObjectKey] {
         func last(_ event: JSONValue) -> Timestamp {
             let text = event["lastTimestamp"]?.string ?? event.metadata["creationTimestamp"]?.string ?? ""
             return (try? Timestamp(rfc3339: text)) ?? Timestamp(seconds: 0)
         }
-        let aged = events.map { (time: last($0), event: $0) }.sorted { $0.time < $1.time }
-        let excess = max(0, aged.count - kept + 1)
+        let aged = try transaction.list(.events, namespace: nil).map { (time: last($0), event: $0) }
+            .sorted { $0.time < $1.time }
+        let excess = max(0, aged.count - kept)
+        var gone: [ObjectKey] = []
         for (index, entry) in aged.enumerated() where index < excess || now.seconds - entry.time.seconds > keptSeconds {
-            try transaction.remove(
-                ObjectKey(resource: .events, namespace: namespace, name: entry.event.name), previous: entry.event)
+            let namespace = entry.event.metadata["namespace"]?.string ?? ""
+            let key = ObjectKey(resource: .events, namespace: namespace, name: entry.event.name)
+            try transaction.remove(key, previous: entry.event)
+            gone.append(key)
         }
+        return gone
     }
 }
