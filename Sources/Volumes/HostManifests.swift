@@ -71,7 +71,8 @@ private final class FolderWatch: Sendable {
     init(_ path: String) throws(SwiftletError) {
         descriptor = OwnedDescriptor(owning: try check(inotify_init1(Int32(IN_CLOEXEC)), "inotify_init1"))
         end = try WakeUp()
-        let events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE | IN_CREATE | IN_ATTRIB
+        // Not IN_CREATE: a file that is being written is not read before it is closed.
+        let events = IN_CLOSE_WRITE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE
         try check(inotify_add_watch(descriptor.raw, path, UInt32(events)), "inotify_add_watch", path)
     }
 

@@ -302,7 +302,12 @@ final class FakeCluster: ClusterAPI {
     }
 
     func createPod(_ manifest: JSONValue) async throws -> Pod {
-        let pod = try Pod(manifest)
+        var pod = try Pod(manifest)
+        pod.status = nil
+        let name = pod.reference.name
+        guard !state.withLock({ $0.pods.values.contains { $0.reference.name == name } }) else {
+            throw SwiftletError(.alreadyExists, "exists", object: name)
+        }
         put(pod)
         return pod
     }

@@ -70,8 +70,10 @@ struct ImageRule: Sendable {
         request.image.image = name
         do { _ = try await context.runtime.pullImage(request) } catch {
             let error = SwiftletError.wrapping(error)
-            let cause = error.code == .unimplemented ? "there is no registry to pull from" : error.description
-            let message = "image \"\(name)\" is not in this machine's store: \(cause); \(loadHint)"
+            let message =
+                error.code == .unimplemented
+                ? "image \"\(name)\" is not in this machine's store, and there is no registry to pull from; \(loadHint)"
+                : error.hint == nil ? "\(error); \(loadHint)" : error.description
             await failed("Failed", "Failed to pull image \"\(name)\": \(message)", container, pod)
             await failed("Failed", "Error: ErrImagePull", container, pod)
             throw StartError(.imagePull, message)

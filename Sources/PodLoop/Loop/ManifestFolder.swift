@@ -26,6 +26,10 @@ struct ManifestFolder: Sendable {
     struct Found: Sendable {
         /// By uid.
         var pods: [String: Pod] = [:]
+        /// The file of each, by uid.
+        var files: [String: String] = [:]
+        /// Files that hold something that could not be read.
+        var broken: Set<String> = []
         /// One sentence each, naming file, document and field.
         var problems: [String] = []
     }
@@ -43,7 +47,7 @@ struct ManifestFolder: Sendable {
             do {
                 for object in try Manifest.objects(try file.content.get(), source: file.name) {
                     let place = "\(printable(file.name)) document \(object.document)"
-                    guard let pod = pod(object, place, &found.problems) else { continue }
+                    guard let pod = pod(object, place, file.name, &found) else { continue }
                     let name = "\(pod.reference.namespace)/\(pod.reference.name)"
                     if let first = places[name] {
                         found.problems.append("\(place): pod \(name) is in \(first) already; give it another name")
@@ -51,28 +55,32 @@ struct ManifestFolder: Sendable {
                     }
                     places[name] = place
                     found.pods[pod.reference.uid] = pod
+                    found.files[pod.reference.uid] = file.name
                 }
             } catch {
+                found.broken.insert(file.name)
                 found.problems.append(SwiftletError.wrapping(error).description)
             }
         }
         return found
     }
 
-    private func pod(_ object: ManifestObject, _ place: String, _ problems: inout [String]) -> Pod? {
+    private func pod(_ object: ManifestObject, _ place: String, _ file: String, _ found: inout Found) -> Pod? {
         guard object.apiVersion == "v1", object.kind == "Pod" else {
             let kind = printable("\(object.apiVersion) \(object.kind)")
-            problems.append("\(place): \(kind) is not read from the manifests folder; put only v1 Pod there")
+            found.problems.append("\(place): \(kind) is not read from the manifests folder; put only v1 Pod there")
             return nil
         }
         let admission = Admission(object.object, kind: "Pod")
-        problems += admission.faults.map { "\(place): \($0)" }
-        problems += admission.warnings.map { "\(place): \($0)" }
-        guard let tree = admission.object else { return nil }
-        do { return try named(tree) } catch {
-            problems.append("\(place): \(SwiftletError.wrapping(error))")
-            return nil
+        found.problems += admission.faults.map { "\(place): \($0)" }
+        found.problems += admission.warnings.map { "\(place): \($0)" }
+        do {
+            if let tree = admission.object { return try named(tree) }
+        } catch {
+            found.problems.append("\(place): \(SwiftletError.wrapping(error))")
         }
+        found.broken.insert(file)
+        return nil
     }
 
     private func named(_ tree: JSONValue) throws -> Pod {

@@ -23,6 +23,8 @@ public actor PodLoop {
     private var listsBegun = 0
     private var newestList = 0
     private var endedDuring: [String: Int] = [:]
+    /// Uids of pods that were ended and removed, and whose last changes may still be on their way here.
+    private var finished: Set<String> = []
     private var eventsFlow = false
 
     /// `now` reads the machine's clock. Without `manifests` there are no static pods.
@@ -76,6 +78,7 @@ public actor PodLoop {
         case .all(let pods):
             let uids = Set(pods.map(\.reference.uid))
             for pod in wanted.values where !uids.contains(pod.reference.uid) { await left(pod) }
+            finished.formIntersection(uids)
             for uid in statics.mirrors.keys where !uids.contains(uid) { statics.mirrors[uid] = nil }
             for pod in pods { await came(pod) }
             knowsPods = true
@@ -99,6 +102,7 @@ public actor PodLoop {
             if pod.metadata.deletionTimestamp != nil || statics.pods[uid] == nil { await repairMirrors() }
             return
         }
+        guard !finished.contains(uid) else { return }
         wanted[uid] = pod
         await tell(uid, DesiredPod(pod))
     }
@@ -111,6 +115,7 @@ public actor PodLoop {
             return
         }
         wanted[uid] = nil
+        finished.remove(uid)
         if workers[uid] != nil { await tell(uid, .gone(pod.reference, grace: 1)) }
     }
 
@@ -135,6 +140,7 @@ public actor PodLoop {
         workers[uid] = nil
         tasks[uid] = nil
         endedDuring[uid] = listsBegun
+        if wanted[uid] != nil { finished.insert(uid) }
         // The same file came back while its pod was ending.
         if let pod = statics.pods[uid] {
             await repairMirrors()
@@ -197,7 +203,7 @@ public actor PodLoop {
 
     /// Pods that run and that nobody wants, and files of pods that nobody knows.
     private func endOrphans() async {
-        guard knowsPods, knowsManifests else { return }
+        guard knowsPods, knowsManifests, newestList > 0 else { return }
         for pod in runtimeStates.keys where workers[pod.uid] == nil && endedDuring[pod.uid] == nil {
             context.log.notice("pod \(podText(pod)) runs and has no object: ending it")
             await tell(pod.uid, .gone(pod, grace: 1))
@@ -234,7 +240,7 @@ public actor PodLoop {
             }
             for problem in found.problems where statics.reported.insert(problem).inserted { await report(problem) }
             statics.reported.formIntersection(found.problems)
-            await take(found.pods)
+            await take(found)
         }
     }
 
@@ -264,24 +270,40 @@ public actor PodLoop {
         await context.record(EventRecord(.warning, object: node, reason: "InvalidManifest", message: problem))
     }
 
-    private func take(_ found: [String: Pod]) async {
-        let old = statics.pods
-        for (uid, pod) in old where found[uid] == nil {
+    private func take(_ found: ManifestFolder.Found) async {
+        for (uid, pod) in statics.pods where found.pods[uid] == nil {
+            // A slip in a file does not end what runs from it.
+            if let file = statics.files[uid], found.broken.contains(file) { continue }
             statics.pods[uid] = nil
+            statics.files[uid] = nil
             await tell(uid, .deleting(statics.withStatus(pod), grace: max(1, pod.spec.gracePeriodSeconds)))
         }
-        for (uid, pod) in found where old[uid] == nil {
+        for (uid, pod) in found.pods where statics.pods[uid] == nil {
             statics.pods[uid] = pod
             await tell(uid, .running(statics.withStatus(pod)))
         }
+        statics.files.merge(found.files) { $1 }
         knowsManifests = true
         await repairMirrors()
         await endOrphans()
     }
 
-    /// Makes the API show every static pod, and no mirror of one that is gone.
+    /// Makes the API show every static pod, and no mirror of one that is gone. One at a time: each step waits for the API,
+    /// whose answer changes what is to be done.
     private func repairMirrors() async {
         guard knowsPods, knowsManifests else { return }
+        statics.mustRepair = true
+        guard !statics.isRepairing else { return }
+        statics.isRepairing = true
+        while statics.mustRepair {
+            statics.mustRepair = false
+            await removeStaleMirrors()
+            await makeMissingMirrors()
+        }
+        statics.isRepairing = false
+    }
+
+    private func removeStaleMirrors() async {
         for (uid, mirror) in statics.mirrors {
             let isStale = statics.pods[uid] == nil && workers[uid] == nil
             guard isStale || mirror.metadata.deletionTimestamp != nil && statics.pods[uid] != nil else { continue }
@@ -290,10 +312,25 @@ public actor PodLoop {
                 context.log.warning("remove mirror \(podText(mirror.reference)): \(SwiftletError.wrapping(error))")
             }
         }
+    }
+
+    /// Made now, or found: word of an earlier one's end may come after the next one was made.
+    private func mirror(of pod: Pod) async throws -> Pod {
+        do { return try await context.cluster.createPod(pod.json) } catch let error as SwiftletError
+            where error.code == .alreadyExists
+        {
+            guard let present = try? await context.cluster.pod(pod.reference),
+                present.metadata.deletionTimestamp == nil
+            else { throw error }
+            return present
+        }
+    }
+
+    private func makeMissingMirrors() async {
         for (uid, pod) in statics.pods where statics.mirrors[uid] == nil {
             do {
-                statics.mirrors[uid] = try await context.cluster.createPod(statics.withStatus(pod).json)
-                workers[uid]?.wake()
+                statics.mirrors[uid] = try await mirror(of: pod)
+                await workers[uid]?.writeStatusAgain()
             } catch {
                 let problem = "show pod \(podText(pod.reference)) in the API: \(SwiftletError.wrapping(error))"
                 if statics.reported.insert(problem).inserted { await report(problem) }

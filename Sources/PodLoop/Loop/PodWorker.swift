@@ -14,6 +14,7 @@ actor PodWorker {
     /// Texts of termination logs by container id, each read once.
     private var lastWords: [String: String] = [:]
     private var kill: (grace: Int64, running: PodKill)?
+    private var mustWrite = false
     private var isGone = false
     private var timer: Task<Void, Never>?
     private let wakeUps: AsyncStream<Void>
@@ -47,6 +48,12 @@ actor PodWorker {
         desired = keepingStatus(wanted)
         shortenKill()
         if !same(before, desired) { wake() }
+    }
+
+    /// The object was made anew: what was written of it is lost.
+    func writeStatusAgain() {
+        mustWrite = true
+        wake()
     }
 
     func imagesChanged() {
@@ -160,7 +167,8 @@ actor PodWorker {
     }
 
     private func write(_ status: PodStatus) async throws {
-        guard var pod = desired.pod, pod.status != status else { return }
+        guard var pod = desired.pod, mustWrite || pod.status != status else { return }
+        mustWrite = false
         do { try await context.cluster.updateStatus(status, of: pod.reference) } catch let error as SwiftletError
             where error.code == .notFound
         {

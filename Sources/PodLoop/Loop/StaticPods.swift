@@ -3,7 +3,12 @@ import KubeAPI
 /// Pods of the manifests folder, and the objects in the API that show them.
 struct StaticPods {
     var pods: [String: Pod] = [:]
+    /// The file each came from.
+    var files: [String: String] = [:]
     var mirrors: [String: Pod] = [:]
+    var isRepairing = false
+    /// Something changed while the mirrors were being repaired.
+    var mustRepair = false
     /// Problems that were told already.
     var reported: Set<String> = []
 
