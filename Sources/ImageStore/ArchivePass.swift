@@ -80,11 +80,12 @@ struct ArchivePass {
     }
 
     private mutating func storeBlob(_ entry: TarEntry, _ path: String) throws(SwiftletError) {
-        guard contents.files[path] == nil else { throw .invalid("it appears twice") }
         let expected = Self.digest(ofPath: path)
+        // The same blob again is harmless: it is the same by its name, and the first was verified.
+        if let expected, contents.blobs[expected] != nil { return }
+        guard contents.files[path] == nil else { throw .invalid("it appears twice") }
         if let expected {
             contents.files[path] = expected
-            if contents.blobs[expected] != nil { return }
             if let size = try session.leaseBlob(expected) {
                 guard size == entry.size else {
                     throw SwiftletError(

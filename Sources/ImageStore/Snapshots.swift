@@ -184,7 +184,10 @@ extension ImageStore {
     private func rootFilesystem(_ record: SnapshotRecord) -> RootFilesystem {
         let own = "\(directories.path)/snapshots/\(record.id)"
         guard record.kind == .overlay else { return .directory(path: "\(own)/rootfs") }
-        let lowers = record.layerNames.isEmpty ? [StoreDirectories.emptyLayer.text] : record.layerNames.reversed()
+        // Overlayfs takes a directory once. Of a layer that an image has twice the upper place alone shows the same tree.
+        var seen: Set<String> = []
+        var lowers = record.layerNames.reversed().filter { seen.insert($0).inserted }
+        if lowers.isEmpty { lowers = [StoreDirectories.emptyLayer.text] }
         return .overlay(
             layersDirectory: "\(directories.path)/layers", lowers: lowers, upper: "\(own)/upper", work: "\(own)/work")
     }
@@ -211,6 +214,9 @@ extension ImageStore {
         let trash = temporaryName("trash")
         do throws(SwiftletError) {
             let existed = try locked { state throws(SwiftletError) in
+                guard !state.busySnapshots.contains(id) else {
+                    throw SwiftletError(.aborted, "is being made", hint: "try again")
+                }
                 guard state.snapshots[id] != nil else { return false }
                 try directories.snapshots.rename(FileName(id), to: trash, in: directories.temporary)
                 state.snapshots[id] = nil

@@ -81,6 +81,22 @@ struct SnapshotTests {
         }
     }
 
+    /// Old builders put the same empty layer into an image many times; overlayfs refuses a directory that comes twice.
+    @Test func mountsALayerThatComesTwice() throws {
+        let test = try TestStore()
+        let layers: [[TarWriter.Entry]] = [[.file("a", "1")], [], [.file("a", "2")], [], [.file("a", "1")]]
+        let id = try test.load(try ArchiveBuilder(layers: layers).oci())[0].image.id
+        try withMounted(try test.store.prepareSnapshot(id: "c", image: id), test) { root in
+            let text = try String(contentsOfFile: "\(root)/a", encoding: .utf8)
+            #expect(text == "1")
+        }
+        let none = try test.load(try ArchiveBuilder(layers: [], name: "none").docker())[0].image.id
+        try withMounted(try test.store.prepareSnapshot(id: "n", image: none), test) { root in
+            let names = try FileManager.default.contentsOfDirectory(atPath: root)
+            #expect(names.isEmpty)
+        }
+    }
+
     /// What the copying back-end makes of layers in either form is what overlay shows.
     @Test(arguments: [WhiteoutForm.overlay, .marker])
     func copies(_ form: WhiteoutForm) throws {
