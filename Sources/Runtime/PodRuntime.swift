@@ -72,6 +72,7 @@ public final class PodRuntime: Sendable {
         parts.images?.stop()
         await parts.streaming?.shutdown()
         context.events.finish()
+        context.loads.continuation.finish()
         monitor.stop()
         if pods.all.isEmpty {
             do { try await context.threads.run { [context] in try context.base.remove() } } catch {

@@ -28,9 +28,13 @@ final class ImageConnection: Sendable {
 
     func refuse(_ error: SwiftletError) { say(ImageConnection.failure(error, id: .null)) }
 
-    /// To the end of the connection. Blocks.
-    func serve() {
+    /// To the end of the connection; whether images were loaded. Blocks.
+    func serve() -> Bool {
         var id = JSONValue.null
+        defer {
+            ended.store(true, ordering: .relaxed)
+            _ = shutdown(socket.raw, Int32(SHUT_RDWR))
+        }
         do throws(SwiftletError) {
             let user = try UnixSocket.peerUser(socket.raw)
             guard user == 0 || user == geteuid() else {
@@ -40,10 +44,14 @@ final class ImageConnection: Sendable {
             let received = try receiveRequest()
             let (requestID, options) = try ImageRequest.parse(received.line, id: &id)
             id = requestID
-            say(.object(["jsonrpc": "2.0", "id": id, "result": try load(received.takeArchive(), options)]))
-        } catch { say(ImageConnection.failure(error.during("load image"), id: id)) }
-        ended.store(true, ordering: .relaxed)
-        _ = shutdown(socket.raw, Int32(SHUT_RDWR))
+            let result = try load(received.takeArchive(), options)
+            ended.store(true, ordering: .relaxed)
+            say(.object(["jsonrpc": "2.0", "id": id, "result": result]))
+            return true
+        } catch {
+            say(ImageConnection.failure(error.during("load image"), id: id))
+            return false
+        }
     }
 
     private func load(_ archive: consuming OwnedDescriptor, _ options: LoadOptions) throws(SwiftletError) -> JSONValue {

@@ -67,8 +67,7 @@ final class ImageSocket: Sendable {
         }
         do throws(SwiftletError) {
             try DedicatedThread.start("image-load") { [self] in
-                connection.serve()
-                context.loads.continuation.yield()
+                if connection.serve() { context.loads.continuation.yield() }
                 connections.withLock { _ = $0.removeValue(forKey: key) }
             }
         } catch {

@@ -55,11 +55,15 @@ extension PodView {
 
 extension ContainerRecord {
     var state: CRIContainerState {
-        switch phase {
-        case .created: .containerCreated
-        case .running: .containerRunning
-        case .exited: .containerExited
-        }
+        if case .created = phase { return .containerCreated }
+        return isRunning ? .containerRunning : .containerExited
+    }
+
+    /// What the filter says of the container itself; its sandbox is the caller's to look at.
+    func matches(_ filter: CRIContainerFilter) -> Bool {
+        if !filter.id.isEmpty, !PodRegistry.matches(id, filter.id) { return false }
+        if filter.hasState, filter.state.state != state { return false }
+        return Labels.match(filter.labelSelector, config.labels)
     }
 
     var item: CRIContainer {

@@ -32,10 +32,8 @@ extension PodRuntime {
         var found: [ContainerRecord] = []
         for view in pods.all.map(\.view)
         where filter.podSandboxID.isEmpty || PodRegistry.matches(view.sandbox.id, filter.podSandboxID) {
-            found += view.containers.values.map(\.record).filter { record in
-                (filter.id.isEmpty || PodRegistry.matches(record.id, filter.id))
-                    && (!filter.hasState || filter.state.state == record.state)
-                    && Labels.match(filter.labelSelector, record.config.labels)
+            for container in view.containers.values where container.record.matches(filter) {
+                found.append(container.record)
             }
         }
         return .with { $0.containers = found.sorted { $0.createdAt > $1.createdAt }.map(\.item) }
