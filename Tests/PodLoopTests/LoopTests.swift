@@ -191,6 +191,11 @@ import Testing
                 cluster.events.contains { $0.hasPrefix("InvalidManifest") && $0.contains("imagge") }
             }
             #expect(!runtime.calls.contains { $0.hasPrefix("Stop") })
+            folder.write(manifest.replacing("name: app", with: "name: other"))
+            try await until("replaced") {
+                mirror()?.spec.containers.first?.name == "other" && mirror()?.status?.phase == .running
+            }
+            #expect(!cluster.events.contains { $0.contains("exists") })
             folder.write("")
             try await until("gone") { mirror() == nil && runtime.calls.last == "RemovePodSandbox" }
         }

@@ -141,11 +141,9 @@ public actor PodLoop {
         tasks[uid] = nil
         endedDuring[uid] = listsBegun
         if wanted[uid] != nil { finished.insert(uid) }
-        // The same file came back while its pod was ending.
-        if let pod = statics.pods[uid] {
-            await repairMirrors()
-            await tell(uid, .running(pod))
-        }
+        statics.ending[uid] = nil
+        await startStatics()
+        await repairMirrors()
     }
 
     // MARK: The runtime
@@ -276,16 +274,22 @@ public actor PodLoop {
             if let file = statics.files[uid], found.broken.contains(file) { continue }
             statics.pods[uid] = nil
             statics.files[uid] = nil
+            statics.ending[uid] = pod.fullName
             await tell(uid, .deleting(statics.withStatus(pod), grace: max(1, pod.spec.gracePeriodSeconds)))
         }
-        for (uid, pod) in found.pods where statics.pods[uid] == nil {
-            statics.pods[uid] = pod
-            await tell(uid, .running(statics.withStatus(pod)))
-        }
+        statics.pods.merge(found.pods) { old, _ in old }
         statics.files.merge(found.files) { $1 }
+        await startStatics()
         knowsManifests = true
         await repairMirrors()
         await endOrphans()
+    }
+
+    /// A changed manifest is another pod of the same name, and begins when the one before has ended.
+    private func startStatics() async {
+        for (uid, pod) in statics.pods where workers[uid] == nil && !statics.ending.values.contains(pod.fullName) {
+            await tell(uid, .running(statics.withStatus(pod)))
+        }
     }
 
     /// Makes the API show every static pod, and no mirror of one that is gone. One at a time: each step waits for the API,
@@ -328,6 +332,8 @@ public actor PodLoop {
 
     private func makeMissingMirrors() async {
         for (uid, pod) in statics.pods where statics.mirrors[uid] == nil {
+            // The name is taken until the one before is gone.
+            if statics.mirrors.values.contains(where: { $0.fullName == pod.fullName }) { continue }
             do {
                 statics.mirrors[uid] = try await mirror(of: pod)
                 await workers[uid]?.writeStatusAgain()

@@ -3,6 +3,8 @@ import KubeAPI
 /// Pods of the manifests folder, and the objects in the API that show them.
 struct StaticPods {
     var pods: [String: Pod] = [:]
+    /// Names of pods whose manifest is gone, by uid, until they have ended.
+    var ending: [String: String] = [:]
     /// The file each came from.
     var files: [String: String] = [:]
     var mirrors: [String: Pod] = [:]
@@ -21,5 +23,6 @@ struct StaticPods {
 }
 
 extension Pod {
+    var fullName: String { "\(reference.namespace)/\(reference.name)" }
     var isMirror: Bool { metadata.annotations[Annotation.configMirror] != nil }
 }
