@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import JSON
 import KubeAPI
 import NIOHTTP1
@@ -269,6 +270,10 @@ import Testing
     @Test func survivesARestart() async throws {
         let first = try await TestServer()
         let created = try await first.json(.POST, TestServer.pods, TestServer.pod("a")).body
+        for file in ["state.db", "state.db-wal", "api.sock"] {
+            var info = stat()
+            #expect(lstat(first.folder + "/" + file, &info) == 0 && info.st_mode & 0o777 == 0o600, "\(file)")
+        }
         await first.server.stop()
         let second = try await TestServer(folder: first.folder)
         #expect(try await second.json(.GET, TestServer.pods + "/a").body == created)

@@ -1,5 +1,6 @@
 import Errors
 import GRDB
+import Glibc
 import JSON
 import KubeAPI
 
@@ -20,6 +21,7 @@ final class ObjectStore: Sendable {
     static func open(_ path: String) async throws -> ObjectStore {
         do {
             return try await blocking {
+                try makePrivate(path)
                 var configuration = Configuration()
                 configuration.busyMode = .timeout(5)
                 configuration.maximumReaderCount = 4
@@ -31,6 +33,20 @@ final class ObjectStore: Sendable {
         } catch {
             throw failure(error, "open", path)
         }
+    }
+
+    /// Objects may hold secrets. SQLite gives its other files the mode of this one.
+    private static func makePrivate(_ path: String) throws {
+        let descriptor = Glibc.open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0, fchmod(descriptor, 0o600) == 0 else {
+            let number = errno
+            if descriptor >= 0 { Glibc.close(descriptor) }
+            throw SwiftletError(
+                .internal, String(cString: strerror(number)), operation: "open",
+                object: "object store \(printable(path))",
+                errno: number, hint: "see that its folder exists and is writable")
+        }
+        Glibc.close(descriptor)
     }
 
     private static var migrator: DatabaseMigrator {

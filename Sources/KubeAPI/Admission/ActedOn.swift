@@ -6,7 +6,8 @@ enum ActedOn {
     /// A structure and the fields of it that matter; structures that are not listed matter as a whole.
     private static let table = """
         PodSpec containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds nodeName
-        PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases readinessGates
+        PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
+        PodSpec hostnameOverride readinessGates resources
         Container name image command args workingDir ports env resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
         Lifecycle stopSignal
@@ -14,7 +15,7 @@ enum ActedOn {
         EnvVar name value valueFrom
         EnvVarSource fieldRef resourceFieldRef
         ResourceRequirements limits requests
-        VolumeMount name readOnly mountPath subPath subPathExpr mountPropagation
+        VolumeMount name readOnly mountPath subPath subPathExpr mountPropagation recursiveReadOnly
         Volume name emptyDir hostPath
         PodSecurityContext runAsUser runAsGroup runAsNonRoot supplementalGroups supplementalGroupsPolicy fsGroup sysctls
         PodSecurityContext seccompProfile
