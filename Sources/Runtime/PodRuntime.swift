@@ -103,6 +103,7 @@ public final class PodRuntime: Sendable {
             guard let pod = pods.exactly(sandboxID) else { return }
             Task { await pod.exited(id, exit) }
         case .lost(let sandboxID):
+            context.execs.lost(sandboxID)
             guard let pod = pods.exactly(sandboxID) else { return }
             Task { await pod.lost() }
         }

@@ -152,3 +152,17 @@ struct ImageRequestTests {
         #expect(object[path: "data", "code"] == "NotFound")
     }
 }
+
+struct ExecExitsTests {
+    @Test func aLostShimEndsItsExecsAndNoOthers() {
+        let exits = ExecExits()
+        let seen = Mutex<[String: Int32]>([:])
+        for (id, sandbox) in [("a", "one"), ("b", "one"), ("c", "two")] {
+            exits.expect(id, in: sandbox) { exit in seen.withLock { $0[id] = exit.code } }
+        }
+        exits.post("a", ExecEndTests.exit)
+        exits.lost("one")
+        exits.post("b", ExecEndTests.exit)
+        #expect(seen.withLock { $0 } == ["a": 3, "b": 137])
+    }
+}

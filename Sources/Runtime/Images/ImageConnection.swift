@@ -49,7 +49,9 @@ final class ImageConnection: Sendable {
             say(.object(["jsonrpc": "2.0", "id": id, "result": result]))
             return true
         } catch {
-            say(ImageConnection.failure(error.during("load image"), id: id))
+            // What comes from the store says so itself.
+            let told = error.operation == "load image" ? error : error.during("load image")
+            say(ImageConnection.failure(told, id: id))
             return false
         }
     }

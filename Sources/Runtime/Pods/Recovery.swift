@@ -182,7 +182,7 @@ extension Pod {
     private func dropExec(_ process: ProcessState) {
         let exec = process.id
         guard let shim = view.shim else { return }
-        context.execs.expect(exec) { [context] _ in
+        context.execs.expect(exec, in: id) { [context] _ in
             context.threads.start {
                 do { _ = try shim.request(.forget(id: exec)) } catch {
                     context.logger.warning("the shim did not forget an exec", metadata: ["error": "\(error)"])

@@ -81,7 +81,8 @@ extension PodRuntime {
                 .failedPrecondition, "it does not run", operation: "exec in container", object: name)
         }
         return ExecTarget(
-            containerID: id, name: name, shim: shim, cgroup: container.cgroup, process: container.process,
+            sandboxID: pod.id, containerID: id, name: name, shim: shim, cgroup: container.cgroup,
+            process: container.process,
             context: context)
     }
 }

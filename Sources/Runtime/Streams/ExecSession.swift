@@ -52,7 +52,7 @@ struct ExecSession: Sendable {
     private func start(_ end: ExecEnd) throws(SwiftletError) -> Started {
         let exec = try Exec(target)
         let context = target.context
-        context.execs.expect(exec.id) { exit in
+        context.execs.expect(exec.id, in: target.sandboxID) { exit in
             // Nobody waits when the client went away before.
             if !end.post(exit) { context.threads.start { exec.discard() } }
         }

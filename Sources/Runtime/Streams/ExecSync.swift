@@ -61,7 +61,7 @@ struct ExecSync: Sendable {
 
     private func run(_ exec: Exec) throws(SwiftletError) -> CRIExecSyncResponse {
         let interruption = interruption
-        target.context.execs.expect(exec.id) { interruption.ended($0) }
+        target.context.execs.expect(exec.id, in: target.sandboxID) { interruption.ended($0) }
         let output = try Capture()
         let errors = try Capture()
         let null = try openFile("/dev/null", O_RDONLY)

@@ -5,6 +5,7 @@ import LinuxSystem
 
 /// A running container as a place to run further processes in.
 struct ExecTarget: Sendable {
+    let sandboxID: String
     let containerID: String
     /// `pod/container`, safe to print.
     let name: String
