@@ -1,0 +1,57 @@
+import ArgumentParser
+import Errors
+import Glibc
+import Logging
+
+/// The daemon's flags.
+struct DaemonOptions: ParsableArguments {
+    @Option(help: "Where images, volumes, logs and API objects live.", completion: .directory)
+    var root = "/var/lib/swiftlet"
+
+    @Option(help: "Where sockets and the records of running pods live; a tmpfs is best.", completion: .directory)
+    var run = "/run/swiftlet"
+
+    @Option(help: "Run the pods of the manifests in this folder, and follow its changes.", completion: .directory)
+    var manifests: String?
+
+    @Option(help: "Load the image archives in this folder at start.", completion: .directory)
+    var images: String?
+
+    @Option(
+        name: .customLong("cgroup-root"),
+        help:
+            "The cgroup that holds all pods, below the cgroup v2 mount. Default: swiftlet, or one of its own for another --run."
+    )
+    var cgroupRoot: String?
+
+    @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
+    var nodeName: String?
+
+    @Option(help: "The swiftlet-shim program. Default: beside this one.", completion: .file())
+    var shim: String?
+
+    @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning or error.")
+    var logLevel = Logger.Level.info
+
+    func validate() throws {
+        for (option, path) in [("--root", root), ("--run", run)] where !path.hasPrefix("/") {
+            throw ValidationError("\(option) must be an absolute path, not \"\(path)\"")
+        }
+        // Every socket in it must fit the 107 bytes of sockaddr_un: the longest is sandboxes/<64>/shim.sock, which is reached by
+        // descriptor; the plain ones are short.
+        if run.utf8.count > 90 { throw ValidationError("--run is too long for the sockets in it: at most 90 bytes") }
+    }
+
+    /// The host's name as a DNS name, which a node's name must be.
+    var resolvedNodeName: String {
+        if let nodeName { return nodeName }
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+        let name = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self).lowercased()
+        let fitting = name.filter { $0.isASCII && ($0.isLetter || $0.isNumber || $0 == "-" || $0 == ".") }
+        let trimmed = fitting.drop { $0 == "-" || $0 == "." }
+        return trimmed.isEmpty ? "localhost" : String(trimmed)
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
