@@ -45,9 +45,8 @@ public enum ProcessCapabilities {
     public static func limitBounding(to kept: UInt64) throws(SwiftletError) {
         let all = Capability.allOfKernel
         for number in 0..<UInt32(64) where all & (1 << UInt64(number)) != 0 && kept & (1 << UInt64(number)) == 0 {
-            let value = cap_value_t(number)
-            guard cap_get_bound(value) == 1 else { continue }
-            try check(cap_drop_bound(value), "drop from the bounding set", Capability(number: number).name)
+            try check(
+                cap_drop_bound(cap_value_t(number)), "drop from the bounding set", Capability(number: number).name)
         }
     }
 
@@ -86,7 +85,8 @@ public enum ProcessCapabilities {
 
     /// Clears the ambient set and raises `bits` in it; they must be permitted and inheritable.
     public static func setAmbient(_ bits: UInt64) throws(SwiftletError) {
-        try check(cap_reset_ambient(), "clear ambient capabilities")
+        // libcap's cap_reset_ambient asks for each first.
+        try check(swl_prctl(PR_CAP_AMBIENT, UInt(PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0), "clear ambient capabilities")
         for value in numbers(bits & Capability.allOfKernel) {
             try check(
                 cap_set_ambient(value, CAP_SET), "raise the ambient capability", Capability(number: UInt32(value)).name)

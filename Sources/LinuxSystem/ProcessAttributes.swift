@@ -93,3 +93,6 @@ public func setSignal(_ number: Int32, ignored: Bool) throws(SwiftletError) {
 public func unblockSignals() throws(SwiftletError) {
     try check(swl_unblock_all_signals(), "sigprocmask")
 }
+
+/// Allocations from so many bytes on go back to the kernel when freed: for programs that are to stay small after a burst.
+public func returnLargeAllocations(from bytes: Int32) { swl_map_allocations_from(bytes) }

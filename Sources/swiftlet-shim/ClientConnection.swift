@@ -22,7 +22,9 @@ final class ClientConnection {
     private var watch: EventLoop.Watch?
     private var reader = FrameReader()
     private var queue: [Outgoing] = []
+    /// A request waits for its reply.
     private var busy = false
+    private var reading = false
     private var closed = false
     /// Receives events.
     private(set) var subscribed = false
@@ -45,7 +47,8 @@ final class ClientConnection {
     func reply(_ reply: ShimReply, descriptor: SharedDescriptor? = nil) {
         busy = false
         enqueue(reply.encoded, descriptor)
-        readRequests()
+        // From within the loop that reads: it goes on by itself.
+        if !reading { readRequests() }
     }
 
     /// Only events come from now on.
@@ -71,6 +74,8 @@ final class ClientConnection {
     }
 
     private func readRequests() {
+        reading = true
+        defer { reading = false }
         do throws(SwiftletError) {
             while !closed, !busy, let message = try nextMessage() {
                 guard !subscribed else { throw SwiftletError(.invalidArgument, "a request after subscribe") }

@@ -5,19 +5,13 @@ import LinuxSystem
 
 /// A container's main process or an exec, from clone to the end.
 final class ManagedProcess {
-    enum State {
-        /// Cloned; its last steps before exec are under way.
-        case launching
-        case running
-        case ended(ExitRecord)
-    }
-
     let id: String
     /// nil for a container; for an exec the id of its container.
     let containerID: String?
     let process: ProcessHandle
     let startedAt: Int64
-    private(set) var state = State.launching
+    /// False while the last steps before exec are under way.
+    private(set) var isRunning = false
     /// Of a container.
     let io: ContainerIO?
 
@@ -54,13 +48,11 @@ final class ManagedProcess {
 
     var isExec: Bool { containerID != nil }
 
-    var summary: ProcessState {
-        var record: ExitRecord?
-        if case .ended(let exit) = state { record = exit }
-        return ProcessState(id: id, isExec: isExec, pid: process.pid, startedAt: startedAt, exit: record)
-    }
+    var summary: ProcessState { summary(nil) }
 
-    func end(with record: ExitRecord) { state = .ended(record) }
+    func summary(_ exit: ExitRecord?) -> ProcessState {
+        ProcessState(id: id, isExec: isExec, pid: process.pid, startedAt: startedAt, exit: exit)
+    }
 
     private func readReports() {
         do throws(SwiftletError) {
@@ -100,7 +92,7 @@ final class ManagedProcess {
         if let reportWatch { loop.unwatch(reportWatch) }
         reportWatch = nil
         guard isReady, failure == nil else { return }
-        state = .running
+        isRunning = true
         onStarted(master)
         master = nil
     }

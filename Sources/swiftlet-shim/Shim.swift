@@ -11,8 +11,10 @@ final class Shim {
     private var listener: SharedDescriptor?
     private var connections: [ClientConnection] = []
     private var sandbox: Sandbox?
-    /// By id, containers and execs alike.
+    /// Those that live, by id, containers and execs alike.
     private var processes: [String: ManagedProcess] = [:]
+    /// Those that have ended and were not forgotten.
+    private var ended: [String: ProcessState] = [:]
     /// Set by `shutDown`: nothing new starts, and when all have ended the shim ends.
     private var isLeaving = false
     /// Who asked for it and waits for the answer.
@@ -66,7 +68,7 @@ final class Shim {
                 try done(client, "resize \(id)") { () throws(SwiftletError) in try io(id).resize(size) }
             case .reopenLog(let id):
                 try done(client, "reopen log of \(id)") { () throws(SwiftletError) in try io(id).reopenLog() }
-            case .state: client.reply(.state(processes.values.map(\.summary)))
+            case .state: client.reply(.state(processes.values.map(\.summary) + ended.values))
             case .subscribe: subscribe(client)
             case .forget(let id): try done(client, "forget \(id)") { () throws(SwiftletError) in try forget(id) }
             case .shutDown: shutDown(for: client)
@@ -94,29 +96,24 @@ final class Shim {
     private func subscribe(_ client: ClientConnection) {
         client.reply(.done)
         client.subscribe()
-        for process in processes.values {
-            if case .ended(let record) = process.state {
-                client.send(.exited(id: process.id, isExec: process.isExec, record))
-            }
+        for state in ended.values {
+            if let record = state.exit { client.send(.exited(id: state.id, isExec: state.isExec, record)) }
         }
     }
 
     private func forget(_ id: String) throws(SwiftletError) {
-        guard let process = processes[id] else { return }
-        guard case .ended = process.state else {
+        guard processes[id] == nil else {
             throw SwiftletError(.failedPrecondition, "it still runs", object: printable(id), errno: EBUSY)
         }
-        processes[id] = nil
+        ended[id] = nil
     }
 
     private func live(_ id: String) throws(SwiftletError) -> ManagedProcess {
-        guard let process = processes[id] else {
-            throw SwiftletError(.notFound, "no such process", object: printable(id), errno: ESRCH)
-        }
-        if case .ended = process.state {
+        if let process = processes[id] { return process }
+        guard ended[id] == nil else {
             throw SwiftletError(.failedPrecondition, "it has ended", object: printable(id), errno: ESRCH)
         }
-        return process
+        throw SwiftletError(.notFound, "no such process", object: printable(id), errno: ESRCH)
     }
 
     private func io(_ id: String) throws(SwiftletError) -> ContainerIO {
@@ -159,7 +156,7 @@ extension Shim {
         let sandbox = try ready(plan.id)
         let container = try step("exec in \(plan.containerID)") { () throws(SwiftletError) in try live(plan.containerID)
         }
-        guard case .running = container.state, container.io != nil else {
+        guard container.isRunning, container.io != nil else {
             let error = SwiftletError(.failedPrecondition, "it is not running", object: printable(plan.containerID))
             throw StepFailure("exec in \(plan.containerID)", error)
         }
@@ -175,7 +172,7 @@ extension Shim {
         guard let sandbox, !isLeaving else {
             throw StepFailure("start \(id)", SwiftletError(.failedPrecondition, "the sandbox is not set up"))
         }
-        guard processes[id] == nil else {
+        guard processes[id] == nil, ended[id] == nil else {
             throw StepFailure("start \(id)", SwiftletError(.alreadyExists, "the id is in use", errno: EEXIST))
         }
         return sandbox
@@ -197,12 +194,11 @@ extension Shim {
             code: failure?.exitCode ?? exit.code, signal: failure == nil ? exit.signal : 0,
             startedAt: failure == nil ? process.startedAt : 0, finishedAt: wallClockNanoseconds(), failure: failure)
         keep(record)
-        process.end(with: record)
+        processes[process.id] = nil
         if let failure { client.reply(.failed(failure)) }
-        if failure != nil, process.isExec {
-            // The reply has told it all.
-            processes[process.id] = nil
-        } else {
+        // Of an exec that did not start the reply has told it all.
+        if failure == nil || !process.isExec {
+            ended[process.id] = process.summary(record)
             let event = ShimEvent.exited(id: process.id, isExec: process.isExec, record)
             for connection in connections where connection.subscribed { connection.send(event) }
         }
@@ -223,7 +219,6 @@ extension Shim {
         isLeaving = true
         leaveAsker = client
         for process in processes.values {
-            if case .ended = process.state { continue }
             // ESRCH: it ended this moment, and its event is on the way.
             do throws(SwiftletError) { try process.process.signal(SIGKILL) } catch {
                 if error.errno != ESRCH { complain(error.description) }
@@ -233,10 +228,7 @@ extension Shim {
     }
 
     private func leaveIfDone() {
-        guard isLeaving else { return }
-        for process in processes.values {
-            guard case .ended = process.state else { return }
-        }
+        guard isLeaving, processes.isEmpty else { return }
         sandbox?.end()
         guard let client = leaveAsker else { return loop.stop() }
         client.reply(.done)

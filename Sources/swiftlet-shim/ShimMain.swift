@@ -31,6 +31,8 @@ struct ShimMain {
         for number in ignoredSignals { try setSignal(number, ignored: true) }
         try check(chdir("/"), "chdir", "/")
         umask(0o022)
+        // A burst of output needs a large buffer once: freed, it goes back to the kernel.
+        returnLargeAllocations(from: 1 << 16)
         do throws(SwiftletError) { try ProcFile.write("self/oom_score_adj", String(score)) } catch {
             // Lowering it needs CAP_SYS_RESOURCE, which a container that runs us may lack: then it stays as it is.
             guard error.errno == EACCES || error.errno == EPERM else { throw error }

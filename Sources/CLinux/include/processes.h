@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -115,3 +116,6 @@ static inline int swl_setns(int fd, uint64_t flags) { return (int)syscall(SYS_se
 static inline int swl_execve(const char *path, const char *const *arguments, const char *const *environment) {
     return (int)syscall(SYS_execve, path, arguments, environment);
 }
+
+// malloc(3): allocations from this size on are mappings of their own, which free(3) gives back at once.
+static inline void swl_map_allocations_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
