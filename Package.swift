@@ -73,7 +73,8 @@ let package = Package(
         room(
             "Runtime",
             [
-                "CRI", "Streaming", "ImageStore", "OCI", "PodNetwork", "Launch", "Cgroups", "Seccomp", "LinuxSystem", "JSON",
+                "CRI", "Streaming", "ImageStore", "OCI", "PodNetwork", "Launch", "Cgroups", "Seccomp", "LinuxSystem",
+                "JSON",
                 "Errors", system, logging,
             ]),
 
@@ -105,7 +106,8 @@ let package = Package(
         .executableTarget(
             name: "swiftlet",
             dependencies: [
-                "APIClient", "KubeAPI", "CRI", "Streaming", "Cgroups", "JSON", "LinuxSystem", "Errors", arguments, nioCore,
+                "APIClient", "KubeAPI", "CRI", "Streaming", "Cgroups", "JSON", "LinuxSystem", "Errors", arguments,
+                nioCore,
             ],
             swiftSettings: strict),
 

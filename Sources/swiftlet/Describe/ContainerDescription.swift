@@ -49,7 +49,7 @@ struct ContainerDescription {
         lines.heading("\(label):", indent: 4)
         for word in words {
             for line in word.split(separator: "\n", omittingEmptySubsequences: false) {
-                lines.field("", String(line), indent: 6)
+                lines.heading(String(line), indent: 6)
             }
         }
     }
@@ -100,7 +100,7 @@ struct ContainerDescription {
         lines.heading("Mounts:", indent: 4)
         for mount in container.volumeMounts.sorted(by: { $0.mountPath < $1.mountPath }) {
             let flags = [mount.readOnly == true ? "ro" : "rw"] + (mount.subPath.map { ["path=\"\($0)\""] } ?? [])
-            lines.field("", "\(mount.mountPath) from \(mount.name) (\(flags.joined(separator: ",")))", indent: 6)
+            lines.heading("\(mount.mountPath) from \(mount.name) (\(flags.joined(separator: ",")))", indent: 6)
         }
     }
 }

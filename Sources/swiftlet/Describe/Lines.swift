@@ -15,7 +15,9 @@ struct Lines {
         entries.append(.field(indent: indent, label: label + ":", value: value ?? ""))
     }
 
-    mutating func heading(_ text: String, indent: Int = 0) { entries.append(.raw(indent: indent, text)) }
+    mutating func heading(_ text: String, indent: Int = 0) {
+        entries.append(.raw(indent: indent, printable(text, limit: 8192)))
+    }
 
     mutating func table(_ table: TextTable, indent: Int) { entries.append(.table(indent: indent, table)) }
 
@@ -52,7 +54,7 @@ extension Lines {
         heading("Events:")
         var table = TextTable(header: ["Type", "Reason", "Age", "From", "Message"])
         table.rows = [["----", "------", "----", "----", "-------"]]
-        for event in events.sorted(by: { $0.lastSeen < $1.lastSeen }) {
+        for event in events.sorted(by: { $0.order < $1.order }) {
             table.rows.append([
                 event.type?.rawValue ?? "", event.reason ?? "", event.describedAge,
                 event.source?.component ?? event.reportingComponent ?? "", event.message ?? "",
@@ -66,6 +68,9 @@ extension Event {
     var lastSeen: Timestamp {
         lastTimestamp ?? eventTime ?? firstTimestamp ?? metadata.creationTimestamp ?? Timestamp(seconds: 0)
     }
+
+    /// By time, then by when they were written: several come within a second.
+    var order: (Timestamp, UInt64) { (lastSeen, metadata.resourceVersion.flatMap { UInt64($0) } ?? 0) }
 
     /// `5s`, or `5s (x3 over 2m)` for one seen several times.
     var describedAge: String {

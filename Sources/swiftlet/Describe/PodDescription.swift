@@ -32,7 +32,8 @@ struct PodDescription {
         lines.field("Node", pod.spec.nodeName.map { "\($0)/\(status?.hostIP ?? "")" } ?? "<none>")
         if let start = longTime(status?.startTime) { lines.field("Start Time", start) }
         lines.map("Labels", pod.metadata.labels)
-        lines.map("Annotations", pod.metadata.annotations, separator: ": ")
+        lines.map(
+            "Annotations", pod.metadata.annotations.filter { $0.key != ThreeWayApply.annotation }, separator: ": ")
         if let deleted = pod.metadata.deletionTimestamp {
             lines.field("Status", "Terminating (lasts \(ageText(since: deleted)))")
             lines.field("Termination Grace Period", "\(pod.metadata.deletionGracePeriodSeconds ?? 0)s")
