@@ -78,14 +78,15 @@ public struct APIClient: Sendable {
     ) async throws -> Result {
         let channel = try await connect()
         return try await channel.executeThenClose { inbound, outbound in
-            try await outbound.write(.head(head(of: request)))
-            if !request.body.isEmpty { try await outbound.write(.body(.byteBuffer(ByteBuffer(bytes: request.body)))) }
-            try await outbound.write(.end(nil))
+            // All at once: the server may answer a request without a body, and close, before its end were written apart.
+            let content: [HTTPClientRequestPart] =
+                request.body.isEmpty ? [] : [.body(.byteBuffer(ByteBuffer(bytes: request.body)))]
+            try await outbound.write(contentsOf: [.head(head(of: request))] + content + [.end(nil)])
             var parts = inbound.makeAsyncIterator()
             guard case .head(let head) = try await parts.next() else { throw hungUp }
-            let content = ResponseBody(parts: parts)
-            guard head.status.code < 400 else { throw try await fault(head, content) }
-            return try await body(head, content)
+            let answer = ResponseBody(parts: parts)
+            guard head.status.code < 400 else { throw try await fault(head, answer) }
+            return try await body(head, answer)
         }
     }
 

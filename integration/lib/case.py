@@ -14,16 +14,13 @@ class DaemonCase(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemon = Daemon(*cls.FLAGS)
-        try:
-            cls.daemon.start()
-            if cls.IMAGE:
-                cls.daemon.load(images.busybox())
-        except BaseException:
-            cls.daemon.close()
-            raise
+        cls.addClassCleanup(cls.end)
+        cls.daemon.start()
+        if cls.IMAGE:
+            cls.daemon.load(images.busybox())
 
     @classmethod
-    def tearDownClass(cls):
+    def end(cls):
         log = cls.daemon.log_text()
         left = cls.daemon.close()
         if left:

@@ -3,7 +3,6 @@
 import ctypes
 import os
 import secrets
-import shutil
 import signal
 import subprocess
 import tempfile
@@ -78,8 +77,9 @@ class Daemon:
             try:
                 with rpc.Connection(self.run_dir / "runtime.sock") as connection:
                     connection.call("Version", {})
-                if (self.run_dir / "api.sock").exists():
-                    return self
+                for name in ("api.sock", "images.sock", "streaming.sock"):
+                    rpc.Connection(self.run_dir / name).close()
+                return self
             except (OSError, EOFError):
                 pass
             if time.monotonic() > deadline:
@@ -123,7 +123,7 @@ class Daemon:
             if self.process and self.process.poll() is None:
                 self.kill()
             self.network.close()
-            shutil.rmtree(self.scratch, ignore_errors=True)
+            leftovers.sweep(self.scratch, self.cgroup)
         return found
 
     def delete_everything(self):

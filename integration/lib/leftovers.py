@@ -1,7 +1,9 @@
 """What a daemon can leave behind on a machine: mounts, processes, cgroups, links, files. Compared before and after."""
 
 import os
+import shutil
 import subprocess
+import time
 from pathlib import Path
 
 from . import machine
@@ -72,6 +74,20 @@ class Before:
             if path.exists() and not before:
                 found.append(f"file {path}, though the daemon was given folders of its own")
         return found
+
+
+def sweep(scratch, cgroup):
+    """Clears away by force what a daemon that failed has left, so that one failure is not many."""
+    mount = machine.cgroup2()
+    if mount and (mount / cgroup / "cgroup.kill").exists():
+        (mount / cgroup / "cgroup.kill").write_text("1")
+    for point, _ in sorted(_mounts(), reverse=True):
+        if point.startswith(f"{scratch}/"):
+            subprocess.run(["umount", "-l", point], capture_output=True)
+    deadline = time.monotonic() + 5
+    while remove_cgroups(cgroup) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def remove_cgroups(cgroup):

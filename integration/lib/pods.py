@@ -128,6 +128,10 @@ class Container:
         return {key: json.loads(value) for key, value in answer.get("info", {}).items()}
 
 
-def sleeper(sandbox, **more):
-    """A started container that waits to be stopped, and does so at the first signal."""
-    return sandbox.container("/bin/sh", "-c", "trap 'exit 0' TERM; while :; do sleep 1000 & wait; done", **more).start()
+def sleeper(sandbox, signal="TERM", code=0, **more):
+    """A started container that waits to be stopped, and ends with `code` at `signal`."""
+    script = f"trap 'exit {code}' {signal}; echo ready; while :; do sleep 1000 & wait; done"
+    container = sandbox.container("/bin/sh", "-c", script, **more).start()
+    # The first process of a pid namespace is never killed by a signal it has not asked for: wait until it has.
+    eventually(lambda: "ready" in container.output(), f"{container.name} is ready")
+    return container

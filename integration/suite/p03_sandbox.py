@@ -175,4 +175,4 @@ class Life(DaemonCase):
         self.assertTrue(output.startswith("0::/"), output)
         groups = [path for path in self.daemon.cgroup_path().rglob(container.id) if path.is_dir()]
         self.assertEqual(len(groups), 1, groups)
-        self.assertIn("pod", groups[0].parent.name)
+        self.assertEqual((groups[0].parent / "cgroup.procs").read_text(), "")

@@ -203,8 +203,7 @@ class Ends(ContainerCase):
     def test_stop_signal_of_the_image(self):
         made = archive.OCIArchive([archive.busybox()], ref="localhost/test/signal:1", config={"StopSignal": "SIGUSR1"})
         self.daemon.load(made.write(self.daemon.scratch / "signal.tar"))
-        script = "trap 'exit 7' USR1; while :; do sleep 1000 & wait; done"
-        container = self.sandbox().container("/bin/sh", "-c", script, image="localhost/test/signal:1").start()
+        container = sleeper(self.sandbox(), signal="USR1", code=7, image="localhost/test/signal:1")
         container.stop(timeout=30)
         self.assertEqual(container.status()["exitCode"], 7)
 

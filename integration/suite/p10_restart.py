@@ -90,7 +90,7 @@ class Kill(DaemonCase):
     def test_two_daemons_on_one_folder(self):
         done = subprocess.run(self.daemon.command(), capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
         self.assertNotEqual(done.returncode, 0)
-        self.assertSays(done.stderr + done.stdout, str(self.daemon.run_dir.name))
+        self.assertSays(done.stderr + done.stdout, "in use by another process", str(self.daemon.scratch))
         self.assertIn("runtimeName", self.daemon.rpc("Version"))
 
 

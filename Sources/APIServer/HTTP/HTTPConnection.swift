@@ -138,17 +138,21 @@ final class HTTPConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     /// Fails when the connection is closed or another protocol's.
-    func send(_ part: ResponsePart) -> EventLoopFuture<Void> {
+    func send(_ parts: [ResponsePart]) -> EventLoopFuture<Void> {
         guard let context else {
             // Only reached after the pipeline let go of this handler; there is no loop to make a future of but the group's.
             return MultiThreadedEventLoopGroup.singleton.any().makeFailedFuture(ChannelError.ioOnClosedChannel)
         }
         let promise = context.eventLoop.makePromise(of: Void.self)
-        switch part {
-        case .head(let head): context.writeAndFlush(wrapOutboundOut(.head(head)), promise: promise)
-        case .body(let bytes): context.writeAndFlush(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: promise)
-        case .end: context.writeAndFlush(wrapOutboundOut(.end(nil)), promise: promise)
+        for (index, part) in parts.enumerated() {
+            let written = index == parts.count - 1 ? promise : nil
+            switch part {
+            case .head(let head): context.write(wrapOutboundOut(.head(head)), promise: written)
+            case .body(let bytes): context.write(wrapOutboundOut(.body(.byteBuffer(bytes))), promise: written)
+            case .end: context.write(wrapOutboundOut(.end(nil)), promise: written)
+            }
         }
+        context.flush()
         return promise.futureResult
     }
 

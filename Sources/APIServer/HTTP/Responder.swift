@@ -44,9 +44,11 @@ final class Responder: Sendable {
     func send(
         _ status: Int, _ type: String, _ body: [UInt8], headers: [(String, String)] = []
     ) async throws {
-        try await begin(status, type, headers: headers + [("Content-Length", String(body.count))])
-        try await write(body)
-        try await end()
+        let head = try head(status, type, headers: headers + [("Content-Length", String(body.count))], endless: false)
+        state.withLock { $0.ended = true }
+        // In one write: a client that has all it was promised may leave before an end that came apart.
+        try await put([.head(head), .body(channel.allocator.buffer(bytes: body)), .end])
+        if !keepAlive { channel.close(promise: nil) }
     }
 
     func send(json: JSONValue, status: Int = 200, warnings: [String] = []) async throws {
@@ -66,6 +68,12 @@ final class Responder: Sendable {
 
     /// The head of an answer of unknown length. One that is `endless` is cancelled when the client will send no more.
     func begin(_ status: Int, _ type: String, headers: [(String, String)] = [], endless: Bool = false) async throws {
+        try await put([.head(try head(status, type, headers: headers, endless: endless))])
+    }
+
+    private func head(
+        _ status: Int, _ type: String, headers: [(String, String)], endless: Bool
+    ) throws(SwiftletError) -> HTTPResponseHead {
         let first = state.withLock { state in
             defer { state.begun = true }
             state.endless = endless
@@ -76,12 +84,12 @@ final class Responder: Sendable {
         head.headers.add(name: "Content-Type", value: type)
         for (name, value) in headers { head.headers.add(name: name, value: value) }
         if !keepAlive, head.headers["connection"].isEmpty { head.headers.add(name: "Connection", value: "close") }
-        try await put(.head(head))
+        return head
     }
 
     func write(_ bytes: [UInt8]) async throws {
         guard !bytes.isEmpty else { return }
-        try await put(.body(channel.allocator.buffer(bytes: bytes)))
+        try await put([.body(channel.allocator.buffer(bytes: bytes))])
     }
 
     func end() async throws {
@@ -90,14 +98,14 @@ final class Responder: Sendable {
             return !state.ended
         }
         guard first else { return }
-        try await put(.end)
+        try await put([.end])
         if !keepAlive { channel.close(promise: nil) }
     }
 
-    private func put(_ part: ResponsePart) async throws {
+    private func put(_ parts: [ResponsePart]) async throws {
         let (channel, connection) = (channel, connection)
         let timer = channel.eventLoop.scheduleTask(in: Self.stall) { channel.close(promise: nil) }
         defer { timer.cancel() }
-        try await channel.eventLoop.flatSubmit { connection.value.send(part) }.get()
+        try await channel.eventLoop.flatSubmit { connection.value.send(parts) }.get()
     }
 }
