@@ -248,7 +248,7 @@ struct SandboxPlannerTests {
     }
 
     @Test func cgroupIsTheParentOrOnesOwn() throws {
-        #expect(try SandboxPlanner(Self.config(), id: "i", hostHostname: "").cgroupParent == "pods/i")
+        #expect(try SandboxPlanner(Self.config(), id: "i", hostHostname: "").cgroupParent == "kubepods/podi")
         let config = Self.config { $0.linux.cgroupParent = "/kubepods/podu" }
         #expect(try SandboxPlanner(config, id: "i", hostHostname: "").cgroupParent == "/kubepods/podu")
     }

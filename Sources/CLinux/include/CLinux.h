@@ -4,6 +4,7 @@
 // needs it gets its prototype in a header and its one line in a .c file that defines _GNU_SOURCE; kernel constants come
 // from <linux/…> headers.
 #pragma once
+#include "bpf.h"
 #include "errors.h"
 #include "files.h"
 #include "mounts.h"

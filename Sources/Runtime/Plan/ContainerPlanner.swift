@@ -1,4 +1,5 @@
 import CRI
+import Cgroups
 import Errors
 import ImageStore
 import Launch
@@ -29,6 +30,8 @@ struct ContainerPlanner {
         var plan: LaunchPlan
         var user: ContainerUser
         var stopSignal: Int32
+        /// nil: any device.
+        var deviceRules: [DeviceRule]?
     }
 
     var surroundings: Surroundings
@@ -52,7 +55,10 @@ struct ContainerPlanner {
         plan.readOnlyPaths = context.privileged ? [] : try context.readonlyPaths.map(masked)
         plan.process = try process(config, image: image, user: user)
         plan.io = try io(config)
-        return Result(plan: plan, user: user, stopSignal: try stopSignal(config, image: image))
+        return Result(
+            plan: plan, user: user, stopSignal: try stopSignal(config, image: image),
+            deviceRules: context.privileged
+                ? nil : try DevicePlanner.rules(config.devices, host: surroundings.host))
     }
 
     private func fill(mounts config: CRIContainerConfig, into plan: inout LaunchPlan) throws(SwiftletError) {

@@ -1,4 +1,5 @@
 import CRI
+import Cgroups
 import Errors
 import Launch
 
@@ -50,6 +51,23 @@ enum DevicePlanner {
         var seen: Set<String> = ["/dev/ptmx"]
         // The container's own wish for a path wins over the standard node.
         return devices.reversed().filter { seen.insert($0.path).inserted }.reversed()
+    }
+
+    /// What the container may do with devices: the standard rules, and for each of its own devices the permissions asked for.
+    static func rules(_ requested: [CRIDevice], host: any HostView) throws(SwiftletError) -> [DeviceRule] {
+        var rules = DeviceRule.standard
+        for device in requested {
+            var access: DeviceRule.Access = device.permissions.isEmpty ? .all : []
+            if device.permissions.contains("r") { access.insert(.read) }
+            if device.permissions.contains("w") { access.insert(.write) }
+            if device.permissions.contains("m") { access.insert(.make) }
+            switch try host.kind(Paths.normalized(device.hostPath, "host_path of device")) {
+            case .character(let major, let minor, _, _, _): rules.append(DeviceRule(.character, major, minor, access))
+            case .block(let major, let minor, _, _, _): rules.append(DeviceRule(.block, major, minor, access))
+            default: break
+            }
+        }
+        return rules
     }
 
     private static func plan(_ path: String, _ source: String, _ file: HostFile) -> DevicePlan? {

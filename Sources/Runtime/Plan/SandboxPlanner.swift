@@ -29,7 +29,7 @@ struct SandboxPlanner {
             ? hostHostname : try SandboxPlanner.hostname(config.hostname, podName: metadata.name)
         sysctls = try Sysctls.plan(
             config.linux.sysctls, hostNetwork: namespaces.hostNetwork, hostIPC: namespaces.hostIPC)
-        cgroupParent = config.linux.cgroupParent.isEmpty ? "pods/\(id)" : config.linux.cgroupParent
+        cgroupParent = config.linux.cgroupParent.isEmpty ? "kubepods/pod\(id)" : config.linux.cgroupParent
         if !config.logDirectory.isEmpty { _ = try Paths.normalized(config.logDirectory, "log_directory") }
         portMappings = try config.portMappings.map(SandboxPlanner.mapping)
     }

@@ -52,6 +52,9 @@ extension Pod {
         try Files.makeDirectory(place)
         cleanup.push("remove directory \(place)") { try Files.removeTree(parent, id) }
         let cgroup = try makeCgroup(id, limits, &cleanup)
+        if let rules = planned.deviceRules, context.unfilteredDevices == nil {
+            try context.devices.attach(rules, to: cgroup)
+        }
         let images = context.images
         let root = try images.prepareSnapshot(id: id, image: image.id)
         cleanup.push("remove snapshot \(id)") { try images.removeSnapshot(id: id) }

@@ -26,6 +26,9 @@ final class RuntimeContext: Sendable {
     /// Whether the machine can weigh CPU time.
     let weighted: Bool
     let seccomp = SeccompFilters()
+    let devices = DeviceFilters()
+    /// Why devices cannot be filtered here; nil when they can.
+    let unfilteredDevices: String?
     let execs = ExecExits()
     let events = EventBroadcaster()
     /// An element after a load of images ended.
@@ -47,7 +50,19 @@ final class RuntimeContext: Sendable {
         shim = try SealedExecutable(copying: configuration.shimPath, name: "swiftlet-shim")
         capabilities = try DaemonFacts.capabilities()
         hostname = DaemonFacts.hostname()
+        unfilteredDevices = RuntimeContext.probe(devices, logger)
         weighted = try base.controllers().contains("cpu")
+    }
+
+    /// Without the filter, containers that may make device nodes could open the host's: said loudly, at every start.
+    private static func probe(_ devices: DeviceFilters, _ logger: Logger) -> String? {
+        do throws(SwiftletError) {
+            try devices.probe()
+            return nil
+        } catch {
+            logger.warning("containers' devices cannot be filtered here", metadata: ["error": "\(error)"])
+            return error.description
+        }
     }
 
     /// The users and groups of an image, read once.

@@ -44,6 +44,9 @@ extension PodRuntime: RuntimeService {
                 condition(
                     "OverlayAvailable", context.images.snapshotter.kind == .overlay, reason: "RootsAreCopied",
                     message: context.images.snapshotter.reason),
+                condition(
+                    "DeviceFilterAvailable", context.unfilteredDevices == nil, reason: "NoDeviceFilter",
+                    message: context.unfilteredDevices ?? ""),
             ]
             $0.runtimeHandlers = [
                 .with {
