@@ -20,7 +20,8 @@ struct API: Sendable {
         do {
             do { try await route(request, responder) } catch {
                 let failure = APIFailure(error)
-                if failure.code >= 500 {
+                // A client that has left is no failure of ours.
+                if failure.code >= 500, responder.channel.isActive {
                     logger.error(
                         "request failed", metadata: ["uri": "\(printable(request.head.uri))", "error": "\(error)"])
                 }

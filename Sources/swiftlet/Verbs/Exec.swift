@@ -70,10 +70,14 @@ struct StreamOptions: ParsableArguments {
     @Option(name: [.short, .long], help: "Which container. Default: the first, or the annotated default.")
     var container: String?
 
-    func session(_ global: GlobalOptions, _ scope: NamespaceOptions, _ pod: String) -> PodSession {
+    func session(_ global: GlobalOptions, _ scope: NamespaceOptions, _ pod: String) async throws -> PodSession {
         let name = pod.split(separator: "/").last.map(String.init) ?? pod
+        var chosen = container
+        if chosen == nil {
+            chosen = try await DefaultContainer.choose(api: global.api, namespace: scope.namespace, pod: name)
+        }
         return PodSession(
-            api: global.api, socketPath: global.apiSocket, namespace: scope.namespace, pod: name, container: container,
+            api: global.api, socketPath: global.apiSocket, namespace: scope.namespace, pod: name, container: chosen,
             input: stdin, terminal: tty)
     }
 }

@@ -80,7 +80,11 @@ struct Logs: AsyncParsableCommand {
                 ).json()
                 sources = try containers(of: object)
             } else {
-                sources = [(name, container ?? containerArgument)]
+                var chosen = container ?? containerArgument
+                if chosen == nil {
+                    chosen = try await DefaultContainer.choose(api: global.api, namespace: scope.namespace, pod: name)
+                }
+                sources = [(name, chosen)]
             }
         }
         try await print(sources)
@@ -88,7 +92,7 @@ struct Logs: AsyncParsableCommand {
 
     private func containers(of object: JSONValue) throws -> [(pod: String, container: String?)] {
         let pod = try Pod(object)
-        if !allContainers { return [(pod.metadata.name ?? "", container)] }
+        if !allContainers { return [(pod.metadata.name ?? "", try container ?? DefaultContainer.choose(of: object))] }
         return (pod.spec.initContainers + pod.spec.containers).map { (pod.metadata.name ?? "", $0.name) }
     }
 
