@@ -19,7 +19,10 @@ final class ContainerIO {
         self.plan = plan
         self.loop = loop
         log = try ContainerLog(path: plan.logPath, loop)
-        log.onResume = { [weak self] in self?.resume() }
+        log.onResume = { [weak self] in
+            self?.resume()
+            self?.reportIfFinished()
+        }
     }
 
     /// The ends for the process; a terminal is opened by the process itself, in its own /dev/pts.
@@ -99,8 +102,20 @@ final class ContainerIO {
         input?.close()
     }
 
+    /// Nothing more can come, and all of it is in the log.
+    var isFinished: Bool { !log.isStalled && output?.ended != false && error?.ended != false }
+
+    /// Called when it is finished, after the process has ended.
+    var onFinished: () -> Void = {}
+
+    private func reportIfFinished() {
+        if isFinished { onFinished() }
+    }
+
     private func pump(_ source: SharedDescriptor, _ stream: LogEncoder.Stream) throws(SwiftletError) -> OutputPump {
-        try OutputPump(source, stream, log, loop)
+        let pump = try OutputPump(source, stream, log, loop)
+        pump.onEnd = { [weak self] in self?.reportIfFinished() }
+        return pump
     }
 
     private func sink(_ target: SharedDescriptor, terminal: Bool) throws(SwiftletError) -> InputSink {

@@ -15,6 +15,8 @@ final class OutputPump {
     private var watch: EventLoop.Watch?
     private var attachments: [Attachment] = []
     private(set) var ended = false
+    /// Called at the end of the stream.
+    var onEnd: () -> Void = {}
 
     init(
         _ source: SharedDescriptor, _ stream: LogEncoder.Stream, _ log: ContainerLog, _ loop: EventLoop
@@ -91,5 +93,6 @@ final class OutputPump {
         pause()
         log.finish(&encoder)
         finishAttachments()
+        onEnd()
     }
 }

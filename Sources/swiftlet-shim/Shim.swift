@@ -15,6 +15,8 @@ final class Shim {
     private var processes: [String: ManagedProcess] = [:]
     /// Those that have ended and were not forgotten.
     private var ended: [String: ProcessState] = [:]
+    /// Of containers that have ended: others still hold their output open, or the log could not take all of it yet.
+    private var lingering: [String: ContainerIO] = [:]
     /// Set by `shutDown`: nothing new starts, and when all have ended the shim ends.
     private var isLeaving = false
     /// Who asked for it and waits for the answer.
@@ -117,6 +119,7 @@ final class Shim {
     }
 
     private func io(_ id: String) throws(SwiftletError) -> ContainerIO {
+        if let io = lingering[id] { return io }
         guard let io = try live(id).io else { throw .invalid("an exec, not a container", object: printable(id)) }
         return io
     }
@@ -182,7 +185,13 @@ extension Shim {
         _ process: ManagedProcess, _ exit: ProcessExit, _ failure: LaunchFailure?, _ recordDirectory: String,
         _ client: ClientConnection
     ) {
-        process.io?.processEnded()
+        if let io = process.io {
+            io.processEnded()
+            if failure == nil, !io.isFinished {
+                lingering[process.id] = io
+                io.onFinished = { [unowned self, id = process.id] in lingering[id] = nil }
+            }
+        }
         ended(process, exit, failure, client) { keep($0, recordDirectory) }
     }
 

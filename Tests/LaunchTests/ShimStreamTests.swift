@@ -212,6 +212,43 @@ extension ShimTests {
         rmdir(plan.cgroup)
     }
 
+    @Test func fullDiskLosesNothing() throws {
+        let shim = try ShimHarness()
+        let logs = "\(shim.directory)/logs"
+        try check(mkdir(logs, 0o755), "mkdir")
+        try check(mount("tmpfs", logs, "tmpfs", 0, "size=1m"), "mount")
+        defer { umount2(logs, 2) }
+        var filler: OwnedDescriptor? = OwnedDescriptor(
+            owning: try check(open("\(logs)/filler", O_WRONLY | O_CREAT | O_CLOEXEC, 0o600), "open"))
+        try check(posix_fallocate(filler?.raw ?? -1, 0, 1_000_000) == 0 ? 0 : -1, "fallocate")
+        filler = nil
+        var plan = try shim.shell("a", "seq 1 3000; exit 6")
+        plan.io.logPath = "\(logs)/log"
+        try shim.start(plan)
+        #expect(try shim.exit(of: "a").code == 6)
+        #expect(try shim.text("\(logs)/log").split(separator: "\n").count < 3000)
+        unlink("\(logs)/filler")
+        while try !shim.text("\(logs)/log").hasSuffix(" F 3000\n") { usleep(1000) }
+        #expect(try shim.lines(plan) == (1...3000).map { "o:\($0)" })
+    }
+
+    @Test func descendantsMayOutliveTheContainer() throws {
+        let shim = try ShimHarness()
+        var plan = try shim.shell("a", "(read x </volume/gate; echo late) & echo early; exit 2")
+        plan.pidNamespace = .node
+        // Not in the root filesystem: a FIFO reached through an overlay is another than the one below it.
+        let gate = "\(shim.directory)/gate"
+        plan.mounts.append(MountPlan(.bind(path: shim.directory, beneath: nil, recursive: false), at: "/volume"))
+        try check(mkfifo(gate, 0o600), "mkfifo")
+        try shim.start(plan)
+        #expect(try shim.exit(of: "a").code == 2)
+        #expect(try shim.lines(plan) == ["o:early"])
+        let opened = try openFile(gate, O_WRONLY)
+        try writeAll(opened.raw, "go\n")
+        while try shim.lines(plan).count < 2 { usleep(1000) }
+        #expect(try shim.lines(plan) == ["o:early", "o:late"])
+    }
+
     /// Sends `text` as standard input and ends.
     func attachInput(_ shim: ShimHarness, _ id: String, _ text: String) throws {
         let pipe = try PipeEnds()
