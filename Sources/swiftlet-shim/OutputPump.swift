@@ -50,7 +50,8 @@ final class OutputPump {
             guard let count = readChunk() else { break }
             taken += count
         }
-        if !ended { log.finish(&encoder) }
+        // With the log stalled more is to come, and the line may end yet.
+        if !ended, !log.isStalled { log.finish(&encoder) }
     }
 
     /// The main process is gone: nobody attached waits for more than what is there.
