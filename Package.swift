@@ -24,7 +24,6 @@ let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
 let nioWebSocket = Target.Dependency.product(name: "NIOWebSocket", package: "swift-nio")
 let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
-let system = Target.Dependency.product(name: "SystemPackage", package: "swift-system")
 let arguments = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 
 let package = Package(
@@ -34,7 +33,6 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
-        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
@@ -50,13 +48,13 @@ let package = Package(
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
         room("Errors"),
         room("JSON", ["Errors"]),
-        room("LinuxSystem", ["CLinux", "CCap", "Errors", system]),
+        room("LinuxSystem", ["CLinux", "CCap", "Errors"]),
         room("Seccomp", ["CSeccomp", "Errors", "JSON"]),
         room("Cgroups", ["CLinux", "LinuxSystem", "Errors"]),
-        room("Launch", ["LinuxSystem", "Errors", system]),
+        room("Launch", ["LinuxSystem", "Errors"]),
         room("OCI", ["CCrypto", "JSON", "Errors"]),
-        room("ImageStore", ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", system, logging]),
-        room("PodNetwork", ["LinuxSystem", "Errors", system, logging]),
+        room("ImageStore", ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", logging]),
+        room("PodNetwork", ["LinuxSystem", "Errors", logging]),
 
         // The runtime and its words.
         room("LocalSockets", ["Errors", nioCore, nioPosix, logging]),
@@ -75,12 +73,12 @@ let package = Package(
             [
                 "CRI", "Streaming", "ImageStore", "OCI", "PodNetwork", "Launch", "Cgroups", "Seccomp", "LinuxSystem",
                 "JSON",
-                "Errors", system, logging,
+                "Errors", logging,
             ]),
 
         // The kubelet and its API.
         room("KubeAPI", ["JSON", "Errors", "Yams"]),
-        room("Volumes", ["KubeAPI", "LinuxSystem", "Errors", system]),
+        room("Volumes", ["KubeAPI", "LinuxSystem", "Errors"]),
         room("PodLoop", ["KubeAPI", "CRI", "JSON", "Errors", logging]),
         room(
             "APIServer",
@@ -101,7 +99,7 @@ let package = Package(
             name: "swiftletd",
             dependencies: [
                 "Runtime", "PodLoop", "Volumes", "APIServer", "CRI", "Streaming", "ImageStore", "KubeAPI", "Cgroups",
-                "LinuxSystem", "Errors", arguments, logging, system,
+                "LinuxSystem", "Errors", arguments, logging,
             ], swiftSettings: strict),
         .executableTarget(
             name: "swiftlet",
