@@ -11,12 +11,10 @@ func serverError(status: Int, body: [UInt8]) -> SwiftletError {
         code(status: status, reason: reason), message.isEmpty ? "HTTP status \(status)" : message,
         operation: reason.isEmpty ? "Error from server" : "Error from server (\(printable(reason)))")
     let causes = document?[path: "details", "causes"]?.array ?? []
-    // The message of an Invalid status lists its causes already when there is one; with more, a line each reads better.
-    if causes.count > 1 {
-        error.notes = causes.compactMap { cause in
-            guard let field = cause["field"]?.string, let text = cause["message"]?.string else { return nil }
-            return "\(field): \(text)"
-        }
+    error.notes = causes.compactMap { cause in
+        guard let field = cause["field"]?.string, let text = cause["message"]?.string else { return nil }
+        // A message usually names its causes itself.
+        return message.contains(text) ? nil : "\(field): \(text)"
     }
     return error
 }
