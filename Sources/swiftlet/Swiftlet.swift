@@ -31,7 +31,7 @@ struct Swiftlet: AsyncParsableCommand {
         // A reader that went away (`swiftlet logs | head`) is a write error, not a death by signal without a word.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot()
+            var command = try parseAsRoot(withoutRunFolder(Array(CommandLine.arguments.dropFirst())))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -48,6 +48,20 @@ struct Swiftlet: AsyncParsableCommand {
             exit(withError: error)
         }
     }
+}
+
+/// The arguments without a `--run DIR` before the verb, which holds for the verb as `SWIFTLET_RUN` would; behind the verb it is
+/// an option of the verb.
+func withoutRunFolder(_ arguments: [String]) -> [String] {
+    var rest = arguments[...]
+    if rest.first == "--run", rest.count > 2 {
+        setenv("SWIFTLET_RUN", rest[1], 1)
+        rest = rest.dropFirst(2)
+    } else if let first = rest.first, first.hasPrefix("--run="), rest.count > 1 {
+        setenv("SWIFTLET_RUN", String(first.dropFirst("--run=".count)), 1)
+        rest = rest.dropFirst()
+    }
+    return Array(rest)
 }
 
 extension SwiftletError {

@@ -110,7 +110,7 @@ class Manifests(LoopCase):
 
     def test_added_changed_and_removed_files(self):
         path = self.daemon.manifests / "static.json"
-        path.write_text(json.dumps(pod("static", shell("echo first; sleep 1000"))))
+        path.write_text(json.dumps(pod("static", shell("echo first; sleep 1000"), terminationGracePeriodSeconds=1)))
         name = eventually(lambda: [name for name in self.names() if "static" in name], "the pod appears")[0].removeprefix("pod/")
         self.until_phase(name, "Running")
         path.unlink()
@@ -120,7 +120,7 @@ class Manifests(LoopCase):
         (self.daemon.manifests / "broken.yaml").write_text("apiVersion: v1\nkind: Pod\nspec: [")
         (self.daemon.manifests / "misspelt.yaml").write_text(json.dumps(pod("misspelt", {**shell("true"), "livnessProbe": {}})))
         path = self.daemon.manifests / "sound.json"
-        path.write_text(json.dumps(pod("sound", shell("sleep 1000"))))
+        path.write_text(json.dumps(pod("sound", shell("sleep 1000"), terminationGracePeriodSeconds=1)))
         eventually(lambda: [name for name in self.names() if "sound" in name], "the sound one runs")
         eventually(lambda: "spec.containers[0].livnessProbe" in self.daemon.log_text(500), "the log names the misspelt field")
         for name in ("broken.yaml", "misspelt.yaml", "sound.json"):
