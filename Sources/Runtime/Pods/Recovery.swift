@@ -75,8 +75,9 @@ struct Recovery {
         return ids
     }
 
-    /// Cgroups and snapshots that belong to no sandbox and no container.
+    /// Shims, cgroups and snapshots that belong to no sandbox and no container.
     private static func sweep(_ context: RuntimeContext, _ known: Set<String>) throws(SwiftletError) {
+        for pid in try context.shims.processes() where pid > 0 { try endStrayShim(pid, context, known) }
         for cgroup in try context.base.descendants().reversed() {
             guard let name = cgroup.path.split(separator: "/").last.map(String.init), cgroup != context.shims else {
                 continue
@@ -94,6 +95,22 @@ struct Recovery {
             try context.images.removeSnapshot(id: snapshot.id)
             context.logger.notice("removed a snapshot of no container", metadata: ["snapshot": "\(snapshot.id)"])
         }
+    }
+
+    /// A shim whose sandbox's record somebody removed: nothing could reach it any more. Its last argument is the sandbox's id.
+    private static func endStrayShim(_ pid: Int32, _ context: RuntimeContext, _ known: Set<String>)
+        throws(SwiftletError)
+    {
+        do {
+            // Held before it is looked at, so that it is this process that is signalled.
+            let shim = try ProcessHandle(opening: pid)
+            let arguments = try Files.readIfPresent("/proc/\(pid)/cmdline", limit: 1 << 16) ?? []
+            let last = arguments.split(separator: 0).last.map { String(decoding: $0, as: UTF8.self) } ?? ""
+            guard Identifier.isWellFormed(last), !known.contains(last) else { return }
+            try shim.signal(SIGKILL)
+            _ = try shim.wait(timeoutMilliseconds: 5000)
+            context.logger.notice("ended a shim of no sandbox", metadata: ["sandbox": "\(last)"])
+        } catch  where error.code == .notFound {}  // ended by itself meanwhile
     }
 
     /// Pods' cgroups that are left without children.
