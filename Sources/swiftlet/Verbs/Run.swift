@@ -149,6 +149,8 @@ struct Run: AsyncParsableCommand {
             api: global.api, socketPath: global.apiSocket, namespace: scope.namespace, pod: name, container: name,
             input: stdin,
             terminal: tty)
+        // What the shell wrote before we joined is in the log, its first prompt too.
+        if tty { Console.error("If you don't see a command prompt, try pressing enter.") }
         var result: Result<Int32, any Error>
         do {
             let attached = try await session.attach(orLogs: true)
