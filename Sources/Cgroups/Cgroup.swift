@@ -44,7 +44,11 @@ public struct Cgroup: Sendable, Hashable {
     func delegate() throws(SwiftletError) -> Delegation {
         let offered = Set(try words("cgroup.controllers"))
         let enabled = Set(try words("cgroup.subtree_control"))
-        for controller in offered.subtracting(enabled).sorted() {
+        let wanted = offered.subtracting(enabled)
+        // Asked first: the cpu controller alone can be handed down beside processes, which makes the cgroup threaded and its
+        // children unfit for processes. Only the machine's own root, which has no cgroup.type, may keep some.
+        if !wanted.isEmpty, has("cgroup.type"), try !processes().isEmpty { return .heldByProcesses }
+        for controller in wanted.sorted() {
             do { try write("cgroup.subtree_control", "+\(controller)") } catch {
                 if error.errno == EBUSY { return .heldByProcesses }
                 // A controller that cannot be handed down here (cpu with realtime tasks, one bound to v1) is then not

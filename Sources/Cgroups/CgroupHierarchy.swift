@@ -52,7 +52,7 @@ public struct CgroupHierarchy: Sendable {
         for _ in 0..<16 {
             let left = try root.processes()
             if left.isEmpty { return }
-            for pid in left {
+            for pid in left where pid > 0 {
                 do { try leaf.write("cgroup.procs", "\(pid)") } catch
                     where error.errno == ESRCH || error.errno == EINVAL
                 {
