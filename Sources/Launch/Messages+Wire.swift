@@ -48,6 +48,7 @@ extension ExecPlan: WireValue {
         encoder.put(cgroup)
         encoder.put(process)
         encoder.put(terminal)
+        encoder.put(reportsExit)
     }
 
     public init(from decoder: inout Decoder) throws(SwiftletError) {
@@ -57,6 +58,7 @@ extension ExecPlan: WireValue {
         cgroup = try decoder.string()
         process = try decoder.value()
         terminal = try decoder.optional()
+        reportsExit = try decoder.bool()
     }
 }
 

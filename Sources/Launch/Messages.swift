@@ -5,7 +5,8 @@ public enum ShimRequest: Sendable, Equatable {
     case setUp(SandboxPlan)
     /// Reply `started`, or `failed` with the container's exit recorded as well.
     case start(LaunchPlan)
-    /// Descriptors: stdin, stdout, stderr (with a terminal: none; the reply carries the terminal's master). Reply `started`.
+    /// Descriptors: stdin, stdout, stderr (with a terminal: none; the reply carries the terminal's master), then the one for
+    /// the exit if the plan says so. Reply `started`.
     case exec(ExecPlan)
     /// Reply `done`, or `failed` with ESRCH when it has ended.
     case signal(id: String, number: Int32)
@@ -35,6 +36,9 @@ public struct ExecPlan: Sendable, Equatable {
     public var process = ProcessPlan()
     /// A terminal of this size from the container's own devpts.
     public var terminal: TerminalSize?
+    /// When it has ended the shim writes its `ExitRecord` to the last descriptor, which must take it without blocking, tells
+    /// nobody else and forgets it: whoever waits for the command is woken without a detour.
+    public var reportsExit = false
 
     public init() {}
 }

@@ -163,12 +163,16 @@ extension Shim {
             let error = SwiftletError(.failedPrecondition, "it is not running", object: printable(plan.containerID))
             throw StepFailure("exec in \(plan.containerID)", error)
         }
+        var descriptors = descriptors
+        let report = plan.reportsExit ? descriptors.popLast() : nil
         processes[plan.id] = try Launcher(loop: loop, sandbox: sandbox).exec(
             plan, in: container, descriptors,
             onStarted: { [unowned self] master in
                 client.reply(.started(pid: processes[plan.id]?.process.pid ?? 0), descriptor: master)
             },
-            onEnded: { [unowned self] process, exit, failure in ended(process, exit, failure, client) { _ in } })
+            onEnded: { [unowned self] process, exit, failure in
+                ended(process, exit, failure, client, report) { _ in }
+            })
     }
 
     private func ready(_ id: String) throws(StepFailure) -> Sandbox {
@@ -192,12 +196,12 @@ extension Shim {
                 io.onFinished = { [unowned self, id = process.id] in lingering[id] = nil }
             }
         }
-        ended(process, exit, failure, client) { keep($0, recordDirectory) }
+        ended(process, exit, failure, client, nil) { keep($0, recordDirectory) }
     }
 
     private func ended(
         _ process: ManagedProcess, _ exit: ProcessExit, _ failure: LaunchFailure?, _ client: ClientConnection,
-        _ keep: (ExitRecord) -> Void
+        _ report: SharedDescriptor?, _ keep: (ExitRecord) -> Void
     ) {
         let record = ExitRecord(
             code: failure?.exitCode ?? exit.code, signal: failure == nil ? exit.signal : 0,
@@ -205,13 +209,20 @@ extension Shim {
         keep(record)
         processes[process.id] = nil
         if let failure { client.reply(.failed(failure)) }
-        // Of an exec that did not start the reply has told it all.
-        if failure == nil || !process.isExec {
+        // Of an exec that did not start the reply has told it all, of one with a descriptor for it that.
+        if failure == nil || !process.isExec, !write(record, to: report) {
             ended[process.id] = process.summary(record)
             let event = ShimEvent.exited(id: process.id, isExec: process.isExec, record)
             for connection in connections where connection.subscribed { connection.send(event) }
         }
         leaveIfDone()
+    }
+
+    /// False when there is nobody to read it: then it is told as any other.
+    private func write(_ record: ExitRecord, to report: SharedDescriptor?) -> Bool {
+        guard let report else { return false }
+        let bytes = record.encoded
+        return Glibc.write(report.raw, bytes, bytes.count) == bytes.count
     }
 
     private func keep(_ record: ExitRecord, _ directory: String) {

@@ -144,6 +144,16 @@ class Streaming(DaemonCase):
         stream.send(0, b"exit 9\n")
         self.assertEqual(stream.finish()[0], 9)
 
+    def test_the_end_of_input_reaches_a_terminal(self):
+        for sent in (b"echo A-$((40+2))\n", b"echo A-$((40+2))"):
+            with self.subTest(sent):
+                stream = self.exec("/bin/sh", "-c", "cat; exit 4", stdin=True, tty=True)
+                stream.send(0, sent)
+                stream.close_stdin()
+                code, shown, _ = stream.finish()
+                self.assertEqual(code, 4)
+                self.assertIn(sent.strip(), shown)
+
     def test_a_client_that_leaves_takes_its_process_along(self):
         stream = self.exec("/bin/sh", stdin=True, tty=True)
         stream.send(0, b"exec sleep 8882\n")
@@ -244,6 +254,9 @@ class CommandLine(DaemonCase):
         self.assertEqual((done.returncode, done.stdout, done.stderr.splitlines()[0]), (3, "out\n", "err"))
         done = self.daemon.cli("exec", "-i", "shell", "--", "/bin/sh", "-c", "cat; echo end", input="through a pipe\n")
         self.assertEqual(done.stdout, "through a pipe\nend\n")
+        done = self.daemon.cli("exec", "-it", "shell", "--", "/bin/sh", check=False, input="tty; exit 7")
+        self.assertEqual((done.returncode, done.stdout), (7, "not a tty\n"))
+        self.assertIn("Unable to use a TTY", done.stderr)
         done = self.daemon.cli("exec", "shell", "--", "/no/such", check=False)
         self.assertIn(done.returncode, (126, 127, 1))
         self.assertIn("/no/such", done.stderr)

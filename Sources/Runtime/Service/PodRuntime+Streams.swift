@@ -18,7 +18,7 @@ extension PodRuntime {
                         let result = try job.run()
                         continuation.resume(returning: result.response)
                         // The caller has its answer already.
-                        result.exec.discard()
+                        result.exec.discard(forgotten: true)
                     } catch { continuation.resume(throwing: error) }
                 }
             }

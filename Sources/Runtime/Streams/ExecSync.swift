@@ -3,7 +3,6 @@ import Errors
 import Glibc
 import Launch
 import LinuxSystem
-import Synchronization
 
 /// A command run to its end with its output kept: CRI's ExecSync. Blocks a thread.
 struct ExecSync: Sendable {
@@ -16,29 +15,13 @@ struct ExecSync: Sendable {
     /// What CRI wants kept of each stream; the rest is read and dropped.
     static let outputLimit = 16 << 20
 
-    /// How the waiting thread learns of the end, from the shim or from a client that went away.
+    /// How the waiting thread learns of a client that went away.
     final class Interruption: Sendable {
-        struct State {
-            var exit: ExitRecord?
-            var cancelled = false
-        }
-
         let wakeUp: WakeUp
-        private let state = Mutex(State())
 
         init() throws(SwiftletError) { wakeUp = try WakeUp() }
 
-        func ended(_ exit: ExitRecord) {
-            state.withLock { $0.exit = exit }
-            wakeUp.signal()
-        }
-
-        func cancel() {
-            state.withLock { $0.cancelled = true }
-            wakeUp.signal()
-        }
-
-        var now: State { state.withLock { $0 } }
+        func cancel() { wakeUp.signal() }
     }
 
     /// The answer, and what is left to do once it is on its way.
@@ -53,21 +36,19 @@ struct ExecSync: Sendable {
         do throws(SwiftletError) {
             return Result(response: try run(exec), exec: exec)
         } catch {
-            target.context.execs.forget(exec.id)
-            exec.discard()
+            exec.discard(forgotten: true)
             throw error
         }
     }
 
     private func run(_ exec: Exec) throws(SwiftletError) -> CRIExecSyncResponse {
-        let interruption = interruption
-        target.context.execs.expect(exec.id, in: target.sandboxID) { interruption.ended($0) }
         let output = try Capture()
         let errors = try Capture()
+        let ending = try Capture()
         let null = try openFile("/dev/null", O_RDONLY)
-        let plan = try exec.plan(command, terminal: nil)
+        let plan = try exec.plan(command, terminal: nil, reportsExit: true)
         let deadline = seconds > 0 ? monotonicNanoseconds() + min(seconds, 1 << 30) * 1_000_000_000 : nil
-        switch try exec.start(plan, descriptors: [null.raw, output.writer, errors.writer]) {
+        switch try exec.start(plan, descriptors: [null.raw, output.writer, errors.writer, ending.writer]) {
         case .started: break
         case .failed(let failure):
             // As a shell answers for a command it cannot find or run.
@@ -81,7 +62,8 @@ struct ExecSync: Sendable {
         }
         output.closeWriter()
         errors.closeWriter()
-        let exit = try wait(exec, output, errors, deadline)
+        ending.closeWriter()
+        let exit = try wait(exec, output, errors, ending, deadline)
         return .with {
             $0.exitCode = exit.code
             $0.stdout.append(contentsOf: output.bytes)
@@ -90,32 +72,37 @@ struct ExecSync: Sendable {
     }
 
     private func wait(
-        _ exec: Exec, _ output: Capture, _ errors: Capture, _ deadline: Int64?
+        _ exec: Exec, _ output: Capture, _ errors: Capture, _ ending: Capture, _ deadline: Int64?
     ) throws(SwiftletError) -> ExitRecord {
         while true {
-            if let exit = interruption.now.exit {
-                // What it wrote is in the pipes by now; a process it left behind may hold them open for ever.
-                try output.drain()
-                try errors.drain()
-                return exit
+            var items = [output.reader, errors.reader, ending.reader, interruption.wakeUp.raw].map {
+                pollfd(fd: $0, events: Int16(POLLIN), revents: 0)
             }
-            if interruption.now.cancelled { throw try abandon(exec, SwiftletError(.cancelled, "the caller went away")) }
-            var items = [
-                pollfd(fd: output.reader, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: errors.reader, events: Int16(POLLIN), revents: 0),
-                pollfd(fd: interruption.wakeUp.raw, events: Int16(POLLIN), revents: 0),
-            ]
             var patience: Int32 = -1
             if let deadline {
                 let left = (deadline - monotonicNanoseconds() + 999_999) / 1_000_000
                 if left <= 0 { throw try abandon(exec, late) }
                 patience = Int32(clamping: left)
             }
-            _ = try retrying("poll") { poll(&items, 3, patience) }
+            _ = try retrying("poll") { poll(&items, 4, patience) }
             if items[0].revents != 0 { try output.drain() }
             if items[1].revents != 0 { try errors.drain() }
-            if items[2].revents != 0 { interruption.wakeUp.clear() }
+            if items[2].revents != 0 {
+                // What it wrote is in the pipes by now; a process it left behind may hold them open for ever.
+                try output.drain()
+                try errors.drain()
+                try ending.drain()
+                return try exit(ending)
+            }
+            if items[3].revents != 0 { throw try abandon(exec, SwiftletError(.cancelled, "the caller went away")) }
         }
+    }
+
+    private func exit(_ ending: Capture) throws(SwiftletError) -> ExitRecord {
+        guard ending.bytes.isEmpty else { return try ExitRecord(decoding: ending.bytes) }
+        // The shim ended, and with it goes everything in its pod by SIGKILL.
+        let now = wallClockNanoseconds()
+        return ExitRecord(code: 137, signal: 9, startedAt: now, finishedAt: now)
     }
 
     private var late: SwiftletError {
@@ -153,7 +140,8 @@ private final class Capture {
         writeEnd = consume write
     }
 
-    var reader: Int32 { readEnd.raw }
+    /// -1, which poll(2) passes over, once it has ended.
+    var reader: Int32 { ended ? -1 : readEnd.raw }
 
     /// The process has its own.
     func closeWriter() { writeEnd = nil }
@@ -163,7 +151,7 @@ private final class Capture {
         guard !ended else { return }
         var chunk = [UInt8](repeating: 0, count: 65536)
         while true {
-            let count = read(reader, &chunk, chunk.count)
+            let count = read(readEnd.raw, &chunk, chunk.count)
             if count < 0 {
                 if errno == EINTR { continue }
                 if errno == EAGAIN { return }

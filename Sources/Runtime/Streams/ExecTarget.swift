@@ -31,7 +31,9 @@ struct Exec: Sendable {
         }
     }
 
-    func plan(_ command: [String], terminal: Launch.TerminalSize?) throws(SwiftletError) -> ExecPlan {
+    func plan(
+        _ command: [String], terminal: Launch.TerminalSize?, reportsExit: Bool = false
+    ) throws(SwiftletError) -> ExecPlan {
         var plan = ExecPlan()
         plan.id = id
         plan.containerID = target.containerID
@@ -43,6 +45,7 @@ struct Exec: Sendable {
             plan.process.environment.append("TERM=xterm")
         }
         plan.terminal = terminal
+        plan.reportsExit = reportsExit
         return plan
     }
 
@@ -69,10 +72,10 @@ struct Exec: Sendable {
     }
 
     /// After the end: the shim forgets it and the cgroup goes, unless a process that was left in the background keeps it;
-    /// then it goes with the container's.
-    func discard() {
+    /// then it goes with the container's. `forgotten`: the shim has forgotten it already.
+    func discard(forgotten: Bool = false) {
         do {
-            _ = try target.shim.request(.forget(id: id))
+            if !forgotten { _ = try target.shim.request(.forget(id: id)) }
             try cgroup.remove()
         } catch  where error.errno == 16 || error.code == .unavailable {
             return

@@ -77,9 +77,19 @@ struct StreamBridge: Sendable {
             return
         }
         defer { input.close() }
+        var last: UInt8?
         for try await bytes in session.stdin {
-            guard try await input.write(bytes) else { break }
+            guard try await input.write(bytes) else { return }
+            last = bytes.last ?? last
         }
+        if streams.terminal != nil { _ = try await input.write(Self.endOfInput(after: last)) }
+    }
+
+    /// What a terminal's process is told the end of its input by: Ctrl-D (termios(3), VEOF), which closing the master cannot
+    /// say while its output is still wanted. Within a line the first one only ends the line.
+    private static func endOfInput(after last: UInt8?) -> [UInt8] {
+        let isWithinLine = last.map { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") } ?? false
+        return isWithinLine ? [4, 4] : [4]
     }
 
     private func followSizes() async {

@@ -38,16 +38,18 @@ struct PodSession {
     }
 
     private func run(_ verb: String, _ command: [(String, String)]) async throws -> Int32 {
+        // As kubectl: without a terminal on this side none is asked for on the other, and a pipe's end arrives as one.
+        let terminal = terminal && input && Console.isTerminal(STDIN_FILENO)
+        if self.terminal, input, !terminal {
+            Console.error("Unable to use a TTY - input is not a terminal or the right kind of file")
+        }
         var query = command
         if let container { query.append(("container", container)) }
         query += [("stdin", "\(input)"), ("stdout", "true"), ("stderr", "\(!terminal)"), ("tty", "\(terminal)")]
         let path = APIPath.core("pods", namespace: namespace, name: pod, subresource: verb)
         let uri = path + "?" + query.map { "\($0.0)=\(percentEncoded($0.1))" }.joined(separator: "&")
         let session = try await StreamClient.open(to: StreamTarget(socketPath: socketPath, uri: uri))
-        let raw = try terminal && input && Console.isTerminal(STDIN_FILENO) ? RawTerminal() : nil
-        if terminal && input && raw == nil {
-            Console.error("Unable to use a TTY - input is not a terminal or the right kind of file")
-        }
+        let raw = try terminal ? RawTerminal() : nil
         let resizer = terminal ? try await Resizer(session) : nil
         defer {
             resizer?.cancel()
