@@ -20,6 +20,10 @@ final class ClientConnection: Sendable {
         var closed: SwiftletError?
         var nextID: Int64 = 1
         var calls: [Int64: CheckedContinuation<JSONValue, any Error>] = [:]
+        /// Calls whose deadline or cancellation came before they could wait for an answer.
+        var refused: [Int64: SwiftletError] = [:]
+        /// Calls that are about to be in `calls`.
+        var starting: Set<Int64> = []
         var streams: [Int64: StreamReader] = [:]
     }
 
@@ -73,6 +77,7 @@ final class ClientConnection: Sendable {
 
     func call(_ method: String, _ params: [UInt8], _ deadline: Duration?) async throws -> JSONValue {
         let id = nextID()
+        state.withLock { _ = $0.starting.insert(id) }
         let timer = deadline.map { deadline in
             channel.eventLoop.scheduleTask(in: TimeAmount(deadline)) {
                 self.abandon(
@@ -84,10 +89,9 @@ final class ClientConnection: Sendable {
         return try await withTaskCancellationHandler {
             try await withCheckedThrowingContinuation { continuation in
                 let refused: (any Error)? = state.withLock { state in
+                    state.starting.remove(id)
                     if let closed = state.closed { return closed }
-                    if Task.isCancelled {
-                        return SwiftletError(.cancelled, "cancelled", operation: "call", object: method)
-                    }
+                    if let refused = state.refused.removeValue(forKey: id) { return refused }
                     state.calls[id] = continuation
                     return nil
                 }
@@ -137,9 +141,13 @@ final class ClientConnection: Sendable {
     }
 
     private func abandon(_ id: Int64, _ error: SwiftletError) {
-        guard let continuation = state.withLock({ $0.calls.removeValue(forKey: id) }) else { return }
+        let waiting = state.withLock { state in
+            if state.starting.contains(id) { state.refused[id] = error }
+            return state.calls.removeValue(forKey: id)
+        }
+        guard let waiting else { return }
         sendCancel(id)
-        continuation.resume(throwing: error)
+        waiting.resume(throwing: error)
     }
 
     private func endStream(_ id: Int64) {

@@ -19,7 +19,22 @@ final class JSONRPCConnection: Sendable {
         var nextKey = 0
         /// How to cancel what is going on. `id` is that of the request, as JSON text.
         var running: [Int: (id: String?, cancel: @Sendable () -> Void)] = [:]
+        /// What `rpc.cancel` asked for of lines before its own that nobody has read yet: ids, and the key of its own line.
+        var earlyCancels: [(id: String, key: Int)] = []
         var streams = 0
+
+        /// Gives a task its request's id; true when it was cancelled before anybody knew that it is this one.
+        mutating func name(_ key: Int, _ id: String?) -> Bool {
+            running[key]?.id = id
+            return earlyCancels.contains { $0.id == id && key < $0.key }
+        }
+
+        mutating func forget(_ key: Int) {
+            running[key] = nil
+            earlyCancels = earlyCancels.filter { hasUnread(before: $0.key) }
+        }
+
+        func hasUnread(before key: Int) -> Bool { running.contains { $0.key < key && $0.value.id == nil } }
     }
 
     /// On the channel's event loop.
@@ -113,26 +128,34 @@ final class JSONRPCConnection: Sendable {
     }
 
     /// nil when the connection is closed already.
-    private func remember(id: String?, _ cancel: @escaping @Sendable () -> Void) -> Int? {
-        state.withLock { state in
-            guard !state.closed else { return nil }
-            defer { state.nextKey += 1 }
-            state.running[state.nextKey] = (id, cancel)
-            return state.nextKey
+    private func remember(id: String, _ cancel: @escaping @Sendable () -> Void) -> Int? {
+        let (key, isCancelled) = state.withLock { state -> (Int?, Bool) in
+            guard !state.closed else { return (nil, false) }
+            let key = state.nextKey
+            state.nextKey += 1
+            state.running[key] = (id, cancel)
+            return (key, state.name(key, id))
         }
+        if isCancelled { cancel() }
+        return key
     }
 
     /// A task whose request turned out to be this one: `rpc.cancel` finds it by that.
     private func name(_ key: Int, _ id: JSONValue) {
         let text = id.text()
-        state.withLock { $0.running[key]?.id = text }
+        let cancel = state.withLock { state in state.name(key, text) ? state.running[key]?.cancel : nil }
+        cancel?()
     }
 
-    private func forget(_ key: Int) { state.withLock { $0.running[key] = nil } }
+    private func forget(_ key: Int) { state.withLock { $0.forget(key) } }
 
-    private func cancel(_ id: JSONValue) {
+    /// `key` is that of the line that asks for it: lines are read at the same time, and this one may be the first.
+    private func cancel(_ id: JSONValue, key: Int) {
         let text = id.text()
-        let found = state.withLock { $0.running.values.filter { $0.id == text } }
+        let found = state.withLock { state in
+            if state.hasUnread(before: key) { state.earlyCancels.append((text, key)) }
+            return state.running.values.filter { $0.id == text }
+        }
         for (_, cancel) in found { cancel() }
     }
 
@@ -144,11 +167,11 @@ final class JSONRPCConnection: Sendable {
             let fault = JSONRPCError(JSONRPCError.parseError, error.during("parse", "request"))
             return await send(JSONRPCLine.error(id: .null, fault))
         }
-        if case .array(let batch) = value { return await answer(batch: batch) }
-        if let reply = await reply(to: value, task: task) { await send(reply) }
+        if case .array(let batch) = value { return await answer(batch: batch, task: task) }
+        if let reply = await reply(to: value, task: task, inBatch: false) { await send(reply) }
     }
 
-    private func answer(batch: [JSONValue]) async {
+    private func answer(batch: [JSONValue], task: Int) async {
         guard !batch.isEmpty, batch.count <= limits.batchLength else {
             let refused = JSONRPCRequest.Refused(
                 id: .null, "a batch has 1 to \(limits.batchLength) requests, this one has \(batch.count)")
@@ -158,7 +181,7 @@ final class JSONRPCConnection: Sendable {
         await withTaskGroup(of: (Int, [UInt8]?).self) { group in
             for (index, request) in batch.enumerated() {
                 if index >= limits.requestsInFlight, let (done, reply) = await group.next() { replies[done] = reply }
-                group.addTask { (index, await self.reply(to: request, task: nil)) }
+                group.addTask { (index, await self.reply(to: request, task: task, inBatch: true)) }
             }
             for await (done, reply) in group { replies[done] = reply }
         }
@@ -167,29 +190,28 @@ final class JSONRPCConnection: Sendable {
         await send([UInt8(ascii: "[")] + lines.joined(separator: [UInt8(ascii: ",")]) + Array("]\n".utf8))
     }
 
-    /// The reply line; nil for a notification, and for a stream, which replies itself. `task` is the request's own; one of
-    /// a batch has none.
-    private func reply(to value: JSONValue, task: Int?) async -> [UInt8]? {
+    /// The reply line; nil for a notification, and for a stream, which replies itself. `task` is that of the line.
+    private func reply(to value: JSONValue, task: Int, inBatch: Bool) async -> [UInt8]? {
         let request: JSONRPCRequest
         switch JSONRPCRequest.read(value) {
         case .success(let good): request = good
         case .failure(let refused): return JSONRPCLine.error(id: refused.id, refused.error)
         }
         guard let id = request.id else {
-            await notified(request)
+            await notified(request, task)
             return nil
         }
         do {
             switch try methods.find(request.method) {
             case .unary(let call):
-                guard let task else {
+                guard !inBatch else {
                     return JSONRPCLine.result(id: id, try await named(id) { try await call(request.params) })
                 }
                 // In this very task: one wake-up of a thread less.
                 name(task, id)
                 return JSONRPCLine.result(id: id, try await call(request.params))
             case .stream(let open):
-                guard task != nil else {
+                guard !inBatch else {
                     throw JSONRPCRequest.Refused(id: id, "\(request.method) is a stream and cannot be in a batch").error
                 }
                 try await stream(request.method, id, try open(request.params))
@@ -198,9 +220,9 @@ final class JSONRPCConnection: Sendable {
         } catch { return JSONRPCLine.error(id: id, Self.fault(error)) }
     }
 
-    private func notified(_ request: JSONRPCRequest) async {
+    private func notified(_ request: JSONRPCRequest, _ task: Int) async {
         if request.method == "rpc.cancel" {
-            if let id = request.params?["id"] { cancel(id) }
+            if let id = request.params?["id"] { cancel(id, key: task) }
             return
         }
         // Notifications get no reply, not even of an error (JSON-RPC 2.0 section 4.1).

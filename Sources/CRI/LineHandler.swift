@@ -48,14 +48,15 @@ final class LineHandler: ChannelDuplexHandler {
     }
 
     func read(context: ChannelHandlerContext) {
-        if busy >= maxBusy { readHeld = true } else { context.read() }
+        // After a line that is too long nothing more is wanted: the rest stays the sender's.
+        if busy >= maxBusy || tooLong { readHeld = true } else { context.read() }
     }
 
     /// A line given to `Events.line` has had all its replies written.
     func lineDone() {
         busy -= 1
         deliver()
-        if busy < maxBusy, readHeld {
+        if busy < maxBusy, readHeld, !tooLong {
             readHeld = false
             context?.read()
         }

@@ -2,40 +2,35 @@ import Errors
 import LinuxSystem
 import OCI
 
-/// Reads an image archive once, front to back. Blobs go to files of the load while they are hashed; those that look like
-/// layers are unpacked at the same time, since the documents that say which are layers mostly come last.
+/// Reads an image archive once, front to back.
 struct ArchivePass {
-    let session: LoadSession
-    let tar: TarReader
-    let report: (Int) -> Void
+    private let session: LoadSession
+    private let tar: TarReader
     private var contents = ArchiveContents()
-    /// Layers whose bytes are all there and that are still being written, oldest first.
-    private var running: [(digest: Digest, pipeline: LayerPipeline)] = []
-    /// How many layers may be written at once: each has two threads and buffers of its own.
-    private static let concurrency = 2
-    private var layersDone = 0
+    private var intake: BlobIntake
     private var bytes: Int64 = 0
 
-    init(_ session: LoadSession, _ source: any ByteSource, report: @escaping (Int) -> Void) {
+    private init(_ session: LoadSession, _ source: any ByteSource, _ report: @escaping (Int) -> Void) {
         self.session = session
         tar = TarReader(source, limits: session.limits)
-        self.report = report
+        intake = BlobIntake(session, report: report)
     }
 
-    /// Errors name the archive's entry.
+    /// `report` is called with the number of layers done. Errors name the archive's entry.
     static func run(
         _ session: LoadSession, _ source: any ByteSource, report: @escaping (Int) -> Void
     ) throws(SwiftletError) -> ArchiveContents {
-        var pass = ArchivePass(session, source, report: report)
+        var pass = ArchivePass(session, source, report)
         do throws(SwiftletError) {
             while let entry = try pass.tar.next() { try pass.take(entry) }
             try pass.tar.drain(limit: session.limits.archiveBytes)
-            pass.joinPipelines(downTo: 0)
+            pass.intake.finish()
         } catch {
-            pass.joinPipelines(downTo: 0)
+            pass.intake.finish()
             if error.code == .cancelled { throw error }
             throw error.during("archive")
         }
+        (pass.contents.blobs, pass.contents.files) = (pass.intake.blobs, pass.intake.files)
         return pass.contents
     }
 
@@ -74,114 +69,8 @@ struct ArchivePass {
                 guard contents.documents[path] == nil else { throw .invalid("it appears twice") }
                 contents.documents[path] = try tar.readAll(limit: session.limits.documentBytes)
             } else {
-                try storeBlob(entry, path)
+                try intake.take(path, size: entry.size, name: entry.printableName, from: tar)
             }
-        }
-    }
-
-    private mutating func storeBlob(_ entry: TarEntry, _ path: String) throws(SwiftletError) {
-        let expected = Self.digest(ofPath: path)
-        // The same blob again is harmless: it is the same by its name, and the first was verified.
-        if let expected, contents.blobs[expected] != nil { return }
-        guard contents.files[path] == nil else { throw .invalid("it appears twice") }
-        if let expected {
-            contents.files[path] = expected
-            if let size = try session.leaseBlob(expected) {
-                guard size == entry.size else {
-                    throw SwiftletError(
-                        .dataLoss,
-                        "has \(entry.size) bytes; the blob of that digest has \(size): the archive is damaged")
-                }
-                contents.blobs[expected] = ArchiveBlob(
-                    digest: expected, size: size, place: .stored, unpacking: .none, entry: entry.printableName)
-                return
-            }
-        }
-        var blob = try copy(entry, algorithm: expected?.algorithm ?? .sha256, isDocument: path.hasSuffix(".json"))
-        if let expected, blob.digest != expected {
-            throw SwiftletError(
-                .dataLoss, "its content has the digest \(blob.digest): the archive is damaged or was tampered with",
-                hint: "make or fetch it again")
-        }
-        contents.files[path] = blob.digest
-        if contents.blobs[blob.digest] != nil { return }
-        if case .temporary(let name) = blob.place, try session.leaseBlob(blob.digest) != nil {
-            try session.blobs.removeFile(name)
-            blob = ArchiveBlob(
-                digest: blob.digest, size: blob.size, place: .stored, unpacking: .none, entry: blob.entry)
-        }
-        contents.blobs[blob.digest] = blob
-    }
-
-    /// `blobs/<algorithm>/<hex>`.
-    private static func digest(ofPath path: String) -> Digest? {
-        let parts = path.split(separator: "/")
-        guard parts.count == 3, parts[0] == "blobs", let algorithm = Digest.Algorithm(rawValue: String(parts[1])) else {
-            return nil
-        }
-        return Digest(algorithm: algorithm, hex: String(parts[2]))
-    }
-
-    private mutating func copy(
-        _ entry: TarEntry, algorithm: Digest.Algorithm, isDocument: Bool
-    ) throws(SwiftletError) -> ArchiveBlob {
-        let name = session.nextName()
-        let file = try session.blobs.createFile(name, mode: 0o600)
-        var hasher = try DigestHasher(algorithm)
-        var pipeline: LayerPipeline?
-        var wanted = true
-        var isFirst = true
-        do throws(SwiftletError) {
-            while true {
-                let bytes = try tar.read()
-                if bytes.count == 0 { break }
-                try session.cancellation.check()
-                if isFirst, !isDocument, Self.mayBeLayer(bytes) {
-                    joinPipelines(downTo: Self.concurrency - 1)
-                    pipeline = try session.startPipeline(object: "layer \"\(entry.printableName)\"", lowers: nil)
-                }
-                isFirst = false
-                if wanted, let pipeline { wanted = pipeline.push(bytes) }
-                try hasher.update(bytes)
-                try file.writeAll(bytes)
-                report(layersDone)
-            }
-        } catch {
-            if let pipeline {
-                pipeline.close(error)
-                _ = Result { () throws(SwiftletError) in try pipeline.join() }
-            }
-            throw error
-        }
-        let digest = try hasher.finish()
-        if let pipeline {
-            pipeline.close()
-            running.append((digest, pipeline))
-        }
-        return ArchiveBlob(
-            digest: digest, size: entry.size, place: .temporary(name), unpacking: .none, entry: entry.printableName)
-    }
-
-    /// Waits for the oldest layers under way until `count` are left, and keeps what became of them with their blobs.
-    private mutating func joinPipelines(downTo count: Int) {
-        while running.count > count {
-            let (digest, pipeline) = running.removeFirst()
-            let outcome: ArchiveBlob.Unpacking =
-                switch (Result { () throws(SwiftletError) in try pipeline.join() }) {
-                case .success(let layer): .done(layer)
-                case .failure(let error): .failed(error)
-                }
-            contents.blobs[digest]?.unpacking = outcome
-            layersDone += 1
-            report(layersDone)
-        }
-    }
-
-    private static func mayBeLayer(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        switch Compression(sniffing: bytes) {
-        case .gzip, .zstd: true
-        case .none: Compression.looksLikeTar(bytes)
-        case .xz, .bzip2: false
         }
     }
 }

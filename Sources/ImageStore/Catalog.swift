@@ -85,6 +85,14 @@ struct Catalog: Sendable {
         }
     }
 
+    /// Takes names from the other images of the platform of image `id`: a name stands for one image of each platform.
+    mutating func take(_ names: [String], from platforms: [Digest: Platform], but id: Digest) {
+        for (other, record) in images where other != id && platforms[other] == platforms[id] {
+            let kept = record.names.filter { !names.contains($0) }
+            if kept.count != record.names.count { images[other]?.names = kept }
+        }
+    }
+
     func serialized() -> [UInt8] {
         let layers = layers.values.sorted { $0.key < $1.key }.map { layer -> JSONValue in
             [

@@ -56,9 +56,14 @@ public struct StoreUsage: Sendable, Equatable {
     }
 }
 
-public struct RemovedImage: Sendable, Equatable {
+public struct RemovedImages: Sendable, Equatable {
     /// Canonical names that are gone.
-    public let untagged: [String]
-    /// The image's ID if it went with them.
-    public let deleted: Digest?
+    public var untagged: [String] = []
+    /// IDs of the images that went with them.
+    public var deleted: [Digest] = []
+
+    public init(untagged: [String] = [], deleted: [Digest] = []) {
+        self.untagged = untagged
+        self.deleted = deleted
+    }
 }

@@ -8,11 +8,27 @@ struct ImageLoader {
     let options: LoadOptions
     let progress: LoadReporter
 
-    func run(_ source: DescriptorSource) throws(SwiftletError) -> [LoadedImage] {
+    /// From an archive's bytes, read once.
+    func run(archive source: DescriptorSource) throws(SwiftletError) -> [LoadedImage] {
         let plain = try decompressed(source, object: "archive")
         let reporter = progress
-        var contents = try ArchivePass.run(session, plain) { reporter.report(.reading, layersDone: $0) }
-        let images = try ImageSelection(session: session, contents: contents, options: options).run()
+        let contents = try ArchivePass.run(session, plain) { reporter.report(.reading, layersDone: $0) }
+        return try store(try ImageSelection(session: session, contents: contents, options: options).run(), contents)
+    }
+
+    /// From an OCI layout's folder, an open directory.
+    func run(folder raw: Int32) throws(SwiftletError) -> [LoadedImage] {
+        let reporter = progress
+        var folder = try LayoutFolder(session, raw) { reporter.report(.reading, layersDone: $0) }
+        let documents = try folder.readDocuments()
+        let images = try ImageSelection(session: session, contents: documents, options: options).run()
+        return try store(images, try folder.readLayers(of: images))
+    }
+
+    private func store(
+        _ images: [SelectedImage], _ contents: ArchiveContents
+    ) throws(SwiftletError) -> [LoadedImage] {
+        var contents = contents
         var stored: [ImageCommit] = []
         let total = images.reduce(0) { $0 + $1.manifest.layers.count }
         var done = 0
@@ -187,13 +203,14 @@ struct ImageCommit {
 
 /// Calls the progress closure, not more than ten times a second while reading.
 final class LoadReporter {
-    private let source: DescriptorSource
+    /// nil for a folder.
+    private let source: DescriptorSource?
     private let unpacked: UnpackedBytes
     private let callback: (LoadProgress) -> Void
     private var last: Int64 = 0
     private var lastPhase: LoadProgress.Phase?
 
-    init(_ source: DescriptorSource, _ unpacked: UnpackedBytes, _ callback: @escaping (LoadProgress) -> Void) {
+    init(_ source: DescriptorSource?, _ unpacked: UnpackedBytes, _ callback: @escaping (LoadProgress) -> Void) {
         self.source = source
         self.unpacked = unpacked
         self.callback = callback
@@ -205,7 +222,8 @@ final class LoadReporter {
         (last, lastPhase) = (now, phase)
         callback(
             LoadProgress(
-                phase: phase, bytesRead: source.position, bytesTotal: source.size, bytesUnpacked: unpacked.value,
+                phase: phase, bytesRead: source?.position ?? unpacked.value, bytesTotal: source?.size,
+                bytesUnpacked: unpacked.value,
                 layersDone: layersDone, layersTotal: total))
     }
 }

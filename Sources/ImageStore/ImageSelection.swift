@@ -39,12 +39,14 @@ struct ImageSelection {
         }
         guard !images.isEmpty else { throw .invalid("holds no image", object: "archive") }
         if let name = options.name {
-            guard images.count == 1 else {
+            // A name may stand for an image of each platform.
+            guard Set(images.map(\.config.platform)).count == images.count else {
                 throw .invalid(
                     "holds \(images.count) images, so one name cannot be given to it", object: "archive",
                     hint: "load it without a name: the images keep the archive's names")
             }
-            images[0].names = [try ImageReference(parsing: name).assignable]
+            let names = [try ImageReference(parsing: name).assignable]
+            for index in images.indices { images[index].names = names }
         }
         return images
     }
@@ -109,7 +111,7 @@ struct ImageSelection {
         }
         var images: [SelectedImage] = []
         for group in groups {
-            // Without a name they may be several images, not one image of several platforms.
+            // Without a name they may be several images, not one of several platforms.
             for candidate in try choose(group.candidates, all: group.names.isEmpty) {
                 let names = group.names.isEmpty ? tags[candidate.manifest.config.digest] ?? [] : group.names
                 Self.add(
@@ -176,13 +178,18 @@ struct ImageSelection {
     /// The candidates of the nearest platform: the first, or all of them.
     private func choose(_ candidates: [Candidate], all: Bool) throws(SwiftletError) -> [Candidate] {
         guard !candidates.isEmpty else { return [] }
+        guard case .best(let wanted) = options.platform else {
+            // A name stands for one image of each platform: the first.
+            var seen: Set<Platform> = []
+            return candidates.filter { all || seen.insert($0.config.platform).inserted }
+        }
         let platforms = candidates.map(\.config.platform)
-        guard let best = options.platform.bestMatch(among: platforms) else {
+        guard let best = wanted.bestMatch(among: platforms) else {
             let found = Set(platforms.map(\.description)).sorted().joined(separator: ", ")
             throw SwiftletError(
                 .failedPrecondition,
-                "holds an image for \(printable(found)), which does not run on \(options.platform)",
-                object: "archive", hint: "get one for \(options.platform), or choose another with --platform")
+                "holds an image for \(printable(found)), which does not run on \(wanted)",
+                object: "archive", hint: "get one for \(wanted), or choose another with --platform")
         }
         return all ? candidates.filter { $0.config.platform == platforms[best] } : [candidates[best]]
     }

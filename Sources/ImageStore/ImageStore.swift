@@ -42,7 +42,7 @@ public final class ImageStore: Sendable {
     // MARK: Loading
 
     /// Loads every image of an archive (a tar, plain or compressed, in OCI layout or as `docker save` writes it) that fits
-    /// the platform, reading it once from where the descriptor is; a pipe is fine. All or nothing: after an error, a
+    /// the platform, reading it once from where the descriptor is; a pipe is fine, and so is the folder of an OCI layout. All or nothing: after an error, a
     /// cancellation or a crash no image is listed and no file is left.
     ///
     /// Blocks until done, seconds for a large image: call it on a thread of its own. `progress` is called on that thread.
@@ -54,9 +54,14 @@ public final class ImageStore: Sendable {
         do throws(SwiftletError) {
             let session = try LoadSession(self, cancellation: cancellation)
             let outcome = Result { () throws(SwiftletError) in
+                if try LayoutFolder.isFolder(descriptor.raw) {
+                    let reporter = LoadReporter(nil, session.unpacked, progress)
+                    return try ImageLoader(session: session, options: options, progress: reporter)
+                        .run(folder: descriptor.raw)
+                }
                 let source = try DescriptorSource(descriptor.raw, cancellation: cancellation)
                 let reporter = LoadReporter(source, session.unpacked, progress)
-                return try ImageLoader(session: session, options: options, progress: reporter).run(source)
+                return try ImageLoader(session: session, options: options, progress: reporter).run(archive: source)
             }
             switch outcome {
             case .success(let images):
@@ -80,21 +85,26 @@ public final class ImageStore: Sendable {
             .sorted { ($0.loadedAt, $1.id) > ($1.loadedAt, $0.id) }
     }
 
-    /// The image of a name, `name@digest`, ID, ID prefix of at least 4 digits, or manifest digest. Errors: `notFound`;
+    /// The image of a name (of several platforms under it the one nearest to the host's), `name@digest`, ID, ID prefix of at least 4 digits, or manifest digest. Errors: `notFound`;
     /// `invalidArgument` for what is neither, or for a prefix of several.
     public func resolve(_ name: String) throws(SwiftletError) -> Image { try resolved(name).image }
 
     /// The image, and the name if it was asked for by one.
     func resolved(_ text: String) throws(SwiftletError) -> (image: Image, name: ImageReference?) {
-        let images = state.withLock { $0.images }
+        try Self.resolved(text, in: state.withLock { $0.images })
+    }
+
+    static func resolved(
+        _ text: String, in images: [Digest: Image]
+    ) throws(SwiftletError) -> (image: Image, name: ImageReference?) {
         if let digest = try? Digest(parsing: text) {
             if let image = images[digest] ?? images.values.first(where: { $0.manifestDigest == digest }) {
                 return (image, nil)
             }
-            throw Self.notFound(text)
+            throw notFound(text)
         }
         let reference = Result { () throws(SwiftletError) in try ImageReference(parsing: text) }
-        if case .success(let reference) = reference, let found = Self.find(reference, in: images) { return found }
+        if case .success(let reference) = reference, let found = find(reference, in: images) { return found }
         let hex = text.hasPrefix("sha256:") ? text.dropFirst(7) : Substring(text)
         if (4...64).contains(hex.utf8.count), hex.allSatisfy({ $0.isHexDigit && !$0.isUppercase }) {
             let matches = images.values.filter { $0.id.hex.hasPrefix(hex) }
@@ -106,7 +116,7 @@ public final class ImageStore: Sendable {
             if let image = matches.first { return (image, nil) }
         }
         _ = try reference.get()
-        throw Self.notFound(text)
+        throw notFound(text)
     }
 
     private static func find(
@@ -119,8 +129,9 @@ public final class ImageStore: Sendable {
             }
             return image.map { ($0, nil) }
         }
-        let image = images.values.first { $0.names.contains(reference) }
-        return image.map { ($0, reference) }
+        let named = images.values.filter { $0.names.contains(reference) }.sorted { $0.id < $1.id }
+        let best = Platform.host.bestMatch(among: named.map(\.config.platform)) ?? 0
+        return named.isEmpty ? nil : (named[best], reference)
     }
 
     private static func notFound(_ text: String) -> SwiftletError {

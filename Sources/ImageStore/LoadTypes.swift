@@ -2,12 +2,17 @@ import OCI
 
 /// What to take of an archive, and under which name.
 public struct LoadOptions: Sendable {
-    /// Chosen from an index; an image of a platform that does not run on it is refused.
-    public var platform: Platform
+    public enum PlatformChoice: Sendable {
+        /// The best from an index; an image of a platform that does not run on it is refused.
+        case best(Platform)
+        case all
+    }
+
+    public var platform: PlatformChoice
     /// Instead of the names the archive gives: only for an archive of one image.
     public var name: String?
 
-    public init(platform: Platform = .host, name: String? = nil) {
+    public init(platform: PlatformChoice = .best(.host), name: String? = nil) {
         self.platform = platform
         self.name = name
     }

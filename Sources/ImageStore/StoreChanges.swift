@@ -2,7 +2,7 @@ import Errors
 import LinuxSystem
 import OCI
 
-/// What changes the index: committing a load, removing images, collecting garbage.
+/// What changes the index: committing a load, collecting garbage.
 extension ImageStore {
     // MARK: Leases
 
@@ -48,11 +48,13 @@ extension ImageStore {
         return try locked { state throws(SwiftletError) in
             var catalog = state.catalog
             var present: Set<Digest> = []
+            var platforms = state.images.mapValues(\.config.platform)
+            for commit in commits { platforms[commit.image.configDigest] = commit.image.config.platform }
             for commit in commits {
                 if catalog.images[commit.image.configDigest] != nil { present.insert(commit.image.configDigest) }
                 let keys = try moveLayers(commit, session, &catalog)
                 try moveBlobs(commit, session)
-                record(commit.image, keys, &catalog)
+                record(commit.image, keys, platforms, &catalog)
             }
             for directory in [directories.layers] + directories.blobs.values { try directory.descriptor.sync() }
             var images: [Digest: Image] = [:]
@@ -99,12 +101,11 @@ extension ImageStore {
         }
     }
 
-    private func record(_ image: SelectedImage, _ keys: [String], _ catalog: inout Catalog) {
+    private func record(
+        _ image: SelectedImage, _ keys: [String], _ platforms: [Digest: Platform], _ catalog: inout Catalog
+    ) {
         let names = image.names.map(\.canonical)
-        for (id, other) in catalog.images where id != image.configDigest {
-            let kept = other.names.filter { !names.contains($0) }
-            if kept.count != other.names.count { catalog.images[id]?.names = kept }
-        }
+        catalog.take(names, from: platforms, but: image.configDigest)
         let old = catalog.images[image.configDigest]
         // A manifest of the image's own is worth more than one made here; else the first stays.
         let keepsManifest = old.map { !$0.synthesised || image.synthesised != nil } ?? false
@@ -114,40 +115,6 @@ extension ImageStore {
             synthesised: keepsManifest ? old?.synthesised ?? false : image.synthesised != nil,
             names: (old?.names ?? []) + names.filter { !(old?.names.contains($0) ?? false) }, layerKeys: keys,
             loadedAt: old?.loadedAt ?? wallClockNanoseconds())
-    }
-
-    // MARK: Remove
-
-    /// Removes an image: by a name only that name, and the image with its last one; by ID or digest the image with all its
-    /// names. Containers made from it keep their files. Errors: `notFound`.
-    @discardableResult
-    public func remove(_ name: String) throws(SwiftletError) -> RemovedImage {
-        let removed: RemovedImage
-        do throws(SwiftletError) {
-            let (image, reference) = try resolved(name)
-            removed = try locked { state throws(SwiftletError) in
-                guard var record = state.catalog.images[image.id] else { throw .notFound("image", name) }
-                let untagged =
-                    reference.map { reference in record.names.filter { $0 == reference.canonical } }
-                    ?? record.names
-                record.names.removeAll { untagged.contains($0) }
-                let isLast = reference == nil || record.names.isEmpty
-                var catalog = state.catalog
-                catalog.images[image.id] = isLast ? nil : record
-                try write(catalog)
-                state.catalog = catalog
-                if isLast {
-                    state.images[image.id] = nil
-                } else {
-                    state.images[image.id]?.names.removeAll { untagged.contains($0.canonical) }
-                }
-                return RemovedImage(untagged: untagged, deleted: isLast ? image.id : nil)
-            }
-        } catch {
-            throw error.during("remove image", printable(name))
-        }
-        if removed.deleted != nil { try collectGarbage() }
-        return removed
     }
 
     // MARK: Garbage

@@ -23,13 +23,27 @@ extension OwnedDescriptor {
         }
     }
 
+    /// Fills `buffer` as far as the file goes; less than all of it only at the end.
+    public borrowing func read(into buffer: inout [UInt8]) throws(SwiftletError) -> Int {
+        var filled = 0
+        while filled < buffer.count {
+            let offset = filled
+            let count = try retrying("read") {
+                buffer.withUnsafeMutableBytes { Glibc.read(raw, $0.baseAddress.map { $0 + offset }, $0.count - offset) }
+            }
+            if count == 0 { break }
+            filled += count
+        }
+        return filled
+    }
+
     /// Everything up to the end of the file; `resourceExhausted` when it is more than `limit` bytes.
     public borrowing func readAll(limit: Int, _ object: @autoclosure () -> String = "") throws(SwiftletError) -> [UInt8]
     {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65536)
         while true {
-            let count = try retrying("read", object()) { read(raw, &buffer, buffer.count) }
+            let count = try retrying("read", object()) { Glibc.read(raw, &buffer, buffer.count) }
             if count == 0 { return bytes }
             guard bytes.count + count <= limit else {
                 throw SwiftletError(
@@ -70,7 +84,7 @@ extension OwnedDescriptor {
         }
         var buffer = [UInt8](repeating: 0, count: 1 << 18)
         while true {
-            let count = try retrying("read") { read(source.raw, &buffer, buffer.count) }
+            let count = try retrying("read") { Glibc.read(source.raw, &buffer, buffer.count) }
             if count == 0 { return }
             try writeAll(Array(buffer[..<count]))
         }

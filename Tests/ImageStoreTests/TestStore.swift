@@ -65,6 +65,12 @@ let quietLogger: Logger = {
     return logger
 }()
 
+func newFile(_ path: String) throws -> OwnedDescriptor {
+    let raw = open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+    try #require(raw >= 0)
+    return OwnedDescriptor(owning: raw)
+}
+
 func fileStat(_ path: String) throws -> stat {
     var status = stat()
     try #require(lstat(path, &status) == 0, "\(path): \(String(cString: strerror(errno)))")

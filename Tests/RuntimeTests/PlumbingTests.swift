@@ -126,28 +126,54 @@ struct UsageSamplerTests {
 }
 
 struct ImageRequestTests {
-    @Test func readsItsParameters() throws {
+    private func request(_ text: String) throws -> ImageRequest {
         var id = JSONValue.null
-        let line = Array(
-            #"{"jsonrpc":"2.0","id":7,"method":"LoadImage","params":{"name":"a:1","platform":"linux/arm64"}}"#.utf8)
-        let (number, options) = try ImageRequest.parse(line, id: &id)
-        #expect(number == 7 && options.name == "a:1" && options.platform.architecture == "arm64")
+        return try ImageRequest(Array(text.utf8), id: &id)
+    }
+
+    @Test func readsItsParameters() throws {
+        let request = try request(
+            #"{"jsonrpc":"2.0","id":7,"method":"X","params":{"name":"a:1","platform":"linux/arm64","list":["b"],"on":true,"no":null}}"#
+        )
+        #expect(request.id == 7 && request.method == "X")
+        #expect(try request.params.string("name") == "a:1" && request.params.string("no") == nil)
+        #expect(try request.params.strings("list") == ["b"] && request.params.flag("on") && !request.params.flag("off"))
+        guard case .best(let platform) = try request.params.platform() else {
+            Issue.record("not the one asked for")
+            return
+        }
+        #expect(platform.architecture == "arm64")
+        try request.params.only("name", "platform", "list", "on")
+        #expect(throws: SwiftletError.self) { try request.params.only("name") }
+        #expect(throws: SwiftletError.self) { try request.params.required("no") }
+        #expect(throws: SwiftletError.self) { try request.params.flag("name") }
+        #expect(throws: SwiftletError.self) { try request.params.strings("name") }
+        #expect(throws: SwiftletError.self) { try request.params.string("list") }
+    }
+
+    @Test func onePlatformOrAll() throws {
+        let head = #"{"jsonrpc":"2.0","id":1,"method":"X","params":"#
+        guard case .all = try request(head + #"{"allPlatforms":true}}"#).params.platform() else {
+            Issue.record("not all")
+            return
+        }
+        #expect(throws: SwiftletError.self) {
+            try request(head + #"{"allPlatforms":true,"platform":"linux/arm64"}}"#).params.platform()
+        }
+        #expect(throws: SwiftletError.self) { try request(head + #"{"platform":"///"}}"#).params.platform() }
     }
 
     @Test(arguments: [
         "", "x", "[]", "{}", #"{"jsonrpc":"2.0","method":"LoadImage"}"#, #"{"id":1,"method":"LoadImage"}"#,
-        #"{"jsonrpc":"2.0","id":1,"method":"Other"}"#, #"{"jsonrpc":"2.0","id":1,"method":"LoadImage","params":[]}"#,
-        #"{"jsonrpc":"2.0","id":1,"method":"LoadImage","params":{"x":"y"}}"#,
-        #"{"jsonrpc":"2.0","id":1,"method":"LoadImage","params":{"name":5}}"#,
-        #"{"jsonrpc":"2.0","id":1,"method":"LoadImage","params":{"platform":"///"}}"#,
+        #"{"jsonrpc":"2.0","id":[],"method":"LoadImage"}"#, #"{"jsonrpc":"2.0","id":1}"#,
+        #"{"jsonrpc":"2.0","id":1,"method":"LoadImage","params":[]}"#,
     ])
     func refuses(_ line: String) {
-        var id = JSONValue.null
-        #expect(throws: SwiftletError.self) { try ImageRequest.parse(Array(line.utf8), id: &id) }
+        #expect(throws: SwiftletError.self) { try request(line) }
     }
 
     @Test func errorsCarryTheirCode() {
-        let object = ImageRequest.errorObject(.notFound("image", "x"))
+        let object = ImageErrorForm.object(.notFound("image", "x"))
         #expect(object["code"] == -32005)
         #expect(object[path: "data", "code"] == "NotFound")
     }

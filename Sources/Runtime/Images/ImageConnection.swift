@@ -3,22 +3,23 @@ import Glibc
 import ImageStore
 import JSON
 import LinuxSystem
-import OCI
 import Synchronization
 
-/// One load over `images.sock`.
+/// One request over `images.sock`.
 final class ImageConnection: Sendable {
     private let socket: OwnedDescriptor
     private let images: ImageStore
+    private let mounts: ImageMounts
     private let cancellation = LoadCancellation()
     private let ended = Atomic(false)
 
-    /// A request has a platform and a name, no more.
-    private static let lineLimit = 64 << 10
+    /// A request has names and options, no more.
+    private static let lineLimit = 1 << 20
 
-    init(_ socket: consuming OwnedDescriptor, images: ImageStore) {
+    init(_ socket: consuming OwnedDescriptor, images: ImageStore, mounts: ImageMounts) {
         self.socket = socket
         self.images = images
+        self.mounts = mounts
     }
 
     func cancel() {
@@ -28,7 +29,7 @@ final class ImageConnection: Sendable {
 
     func refuse(_ error: SwiftletError) { say(ImageConnection.failure(error, id: .null)) }
 
-    /// To the end of the connection; whether images were loaded. Blocks.
+    /// To the end of the connection; whether images may have got new names. Blocks.
     func serve() -> Bool {
         var id = JSONValue.null
         defer {
@@ -39,42 +40,25 @@ final class ImageConnection: Sendable {
             let user = try UnixSocket.peerUser(socket.raw)
             guard user == 0 || user == geteuid() else {
                 throw SwiftletError(
-                    .permissionDenied, "user \(user) may not load images", hint: "run the command as root")
+                    .permissionDenied, "user \(user) may not use the image store", hint: "run the command as root")
             }
             let received = try receiveRequest()
-            let (requestID, options) = try ImageRequest.parse(received.line, id: &id)
-            id = requestID
-            let result = try load(received.takeArchive(), options)
+            let request = try ImageRequest(received.line, id: &id)
+            try DedicatedThread.start("image-watch") { [self] in watchClient() }
+            let methods = ImageMethods(images: images, mounts: mounts, cancellation: cancellation) {
+                self.say(.object(["jsonrpc": "2.0", "method": "Progress", "params": $0]))
+            }
+            let outcome = try methods.call(request, file: received.takeFile())
             ended.store(true, ordering: .relaxed)
-            say(.object(["jsonrpc": "2.0", "id": id, "result": result]))
-            return true
+            say(.object(["jsonrpc": "2.0", "id": id, "result": outcome.result]))
+            return outcome.addsNames
         } catch {
-            // What comes from the store says so itself.
-            let told = error.operation == "load image" ? error : error.during("load image")
-            say(ImageConnection.failure(told, id: id))
+            say(ImageConnection.failure(error, id: id))
             return false
         }
     }
 
-    private func load(_ archive: consuming OwnedDescriptor, _ options: LoadOptions) throws(SwiftletError) -> JSONValue {
-        try DedicatedThread.start("image-watch") { [self] in watchClient() }
-        let loaded: [LoadedImage]
-        do {
-            loaded = try images.load(from: archive, options: options, cancellation: cancellation) { self.report($0) }
-        } catch { throw SwiftletError.wrapping(error) }
-        return .object([
-            "images": .array(
-                loaded.map {
-                    .object([
-                        "id": .string($0.image.id.description),
-                        "names": .array($0.image.names.map { .string($0.canonical) }),
-                        "alreadyPresent": .bool($0.alreadyPresent),
-                    ])
-                })
-        ])
-    }
-
-    /// Cancels the load when the client goes away, which shows as the end of its stream.
+    /// Cancels the work when the client goes away, which shows as the end of its stream.
     private func watchClient() {
         var byte: UInt8 = 0
         while !ended.load(ordering: .relaxed) {
@@ -85,26 +69,16 @@ final class ImageConnection: Sendable {
         if !ended.load(ordering: .relaxed) { cancellation.cancel() }
     }
 
-    private func report(_ progress: LoadProgress) {
-        var params: JSONValue = [
-            "phase": .string("\(progress.phase)"), "bytes": .int(progress.bytesRead),
-            "unpacked": .int(progress.bytesUnpacked), "layers": .int(Int64(progress.layersDone)),
-        ]
-        if let total = progress.bytesTotal { params["total"] = .int(total) }
-        if let total = progress.layersTotal { params["layersTotal"] = .int(Int64(total)) }
-        say(.object(["jsonrpc": "2.0", "method": "Progress", "params": params]))
-    }
-
     private struct Received: ~Copyable {
         let line: [UInt8]
-        private let archive: OwnedDescriptor
+        private let file: OwnedDescriptor?
 
-        init(_ line: [UInt8], _ archive: consuming OwnedDescriptor) {
+        init(_ line: [UInt8], _ file: consuming OwnedDescriptor?) {
             self.line = line
-            self.archive = archive
+            self.file = file
         }
 
-        consuming func takeArchive() -> OwnedDescriptor { archive }
+        consuming func takeFile() -> OwnedDescriptor? { file }
     }
 
     private func receiveRequest() throws(SwiftletError) -> Received {
@@ -113,27 +87,24 @@ final class ImageConnection: Sendable {
         setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         setsockopt(socket.raw, SOL_SOCKET, SO_SNDTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
         var line: [UInt8] = []
-        var archives: [Int32] = []
+        var files: [Int32] = []
         var failure: SwiftletError?
         while failure == nil, line.last != UInt8(ascii: "\n") {
-            do throws(SwiftletError) { try receivePart(&line, &archives) } catch { failure = error }
+            do throws(SwiftletError) { try receivePart(&line, &files) } catch { failure = error }
         }
-        if failure == nil, archives.count != 1 {
-            failure = .invalid(
-                "the request came with \(archives.count) descriptors",
-                hint: "attach the open archive, and only it, to the request's first byte")
+        if failure == nil, files.count > 1 { failure = .invalid("the request came with \(files.count) descriptors") }
+        if let failure {
+            for descriptor in files { close(descriptor) }
+            throw failure
         }
-        guard let archive = archives.first, failure == nil else {
-            for descriptor in archives { close(descriptor) }
-            throw failure ?? .invalid("the request came without a descriptor")
-        }
-        // From here on the client only waits, for as long as the load takes.
+        // From here on the client only waits, for as long as the work takes.
         patience = timeval(tv_sec: 0, tv_usec: 0)
         setsockopt(socket.raw, SOL_SOCKET, SO_RCVTIMEO, &patience, socklen_t(MemoryLayout<timeval>.size))
-        return Received(line, OwnedDescriptor(owning: archive))
+        guard let file = files.first else { return Received(line, nil) }
+        return Received(line, OwnedDescriptor(owning: file))
     }
 
-    private func receivePart(_ line: inout [UInt8], _ archives: inout [Int32]) throws(SwiftletError) {
+    private func receivePart(_ line: inout [UInt8], _ files: inout [Int32]) throws(SwiftletError) {
         let part = try withUnsafeTemporaryAllocation(byteCount: 4096, alignment: 1) {
             (buffer) throws(SwiftletError) -> (SocketReceipt, [UInt8]) in
             guard let receipt = try receive(socket.raw, into: buffer) else {
@@ -141,7 +112,7 @@ final class ImageConnection: Sendable {
             }
             return (receipt, Array(buffer[..<receipt.count]))
         }
-        archives += part.0.descriptors
+        files += part.0.descriptors
         guard part.0.count > 0 else { throw .invalid("the connection ended before the request's line did") }
         line += part.1
         guard line.count <= ImageConnection.lineLimit else {
@@ -157,13 +128,13 @@ final class ImageConnection: Sendable {
                 Glibc.send(socket.raw, $0.baseAddress.map { $0 + done }, $0.count - done, Int32(MSG_NOSIGNAL))
             }
             if count < 0, errno == EINTR { continue }
-            // A client that is gone or does not read loses the load.
+            // A client that is gone or does not read loses the work.
             guard count > 0 else { return cancellation.cancel() }
             done += count
         }
     }
 
     private static func failure(_ error: SwiftletError, id: JSONValue) -> JSONValue {
-        .object(["jsonrpc": "2.0", "id": id, "error": ImageRequest.errorObject(error)])
+        .object(["jsonrpc": "2.0", "id": id, "error": ImageErrorForm.object(error)])
     }
 }

@@ -7,14 +7,16 @@ import Logging
 import OCI
 import Synchronization
 
-/// `<run>/images.sock`: takes image archives as open files. The one request line of a connection comes with the archive's
-/// descriptor attached; progress notifications and the response follow. A blocking thread a connection.
+/// `<run>/images.sock`: JSON-RPC 2.0 for what CRI has no call for; archives come as open files. A connection has one
+/// request line, with the archive's descriptor attached where it has one; progress notifications and the response follow. A
+/// blocking thread a connection.
 final class ImageSocket: Sendable {
     static let name = "images.sock"
     /// Connections served at once.
     private static let limit = 32
 
     private let context: RuntimeContext
+    private let mounts: ImageMounts
     private let listener: OwnedDescriptor
     private let stopping = Atomic(false)
     private let wakeUp: WakeUp
@@ -22,6 +24,7 @@ final class ImageSocket: Sendable {
 
     init(context: RuntimeContext) throws(SwiftletError) {
         self.context = context
+        mounts = try ImageMounts(images: context.images, run: context.configuration.run)
         listener = try UnixSocket.listen(directory: context.configuration.run, name: ImageSocket.name)
         try setNonBlocking(listener.raw)
         wakeUp = try WakeUp()
@@ -55,7 +58,7 @@ final class ImageSocket: Sendable {
     }
 
     private func serve(_ socket: consuming OwnedDescriptor, key: Int) {
-        let connection = ImageConnection(socket, images: context.images)
+        let connection = ImageConnection(socket, images: context.images, mounts: mounts)
         let fits = connections.withLock { connections in
             guard connections.count < ImageSocket.limit else { return false }
             connections[key] = connection
@@ -63,7 +66,8 @@ final class ImageSocket: Sendable {
         }
         guard fits else {
             return connection.refuse(
-                SwiftletError(.resourceExhausted, "\(ImageSocket.limit) loads are under way", hint: "try again later"))
+                SwiftletError(
+                    .resourceExhausted, "\(ImageSocket.limit) requests are under way", hint: "try again later"))
         }
         do throws(SwiftletError) {
             try DedicatedThread.start("image-load") { [self] in

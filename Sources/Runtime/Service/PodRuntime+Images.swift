@@ -48,11 +48,12 @@ extension PodRuntime: ImageService {
         let images = context.images
         let name = try PodRuntime.name(request.image)
         try await context.threads.run {
-            // By its id, so that it goes with all its names.
-            guard let image = try PodRuntime.resolve(name, images) else { return }
-            do throws(SwiftletError) { _ = try images.remove(image.id.description) } catch {
-                // Another caller was quicker.
-                if error.code != .notFound { throw error }
+            // By their ids, so that each goes with all its names; the name may stand for one of each platform.
+            while let image = try PodRuntime.resolve(name, images) {
+                do throws(SwiftletError) { _ = try images.remove(image.id.description) } catch {
+                    // Another caller was quicker.
+                    if error.code != .notFound { throw error }
+                }
             }
         }
         return CRIRemoveImageResponse()

@@ -1,11 +1,14 @@
 import ArgumentParser
-import CRI
 import Errors
+import JSON
 
-struct ImageRemove: AsyncParsableCommand {
+struct ImageRemove: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "rm", abstract: "Remove images. What containers still use goes with the last of them.",
-        aliases: ["remove"])
+        commandName: "rm", abstract: "Remove images.",
+        discussion: """
+            By a name only that name goes, and the image with its last one; by id or digest the image with all its names. \
+            What containers still use goes with the last of them.
+            """, aliases: ["remove"])
 
     @OptionGroup var global: GlobalOptions
 
@@ -15,24 +18,26 @@ struct ImageRemove: AsyncParsableCommand {
     @Flag(name: [.short, .long], help: "An image that does not exist is no error.")
     var force = false
 
-    mutating func run() async throws {
+    func run() throws {
         var failed = false
         for name in images {
-            var spec = CRIImageSpec()
-            spec.image = name
-            var status = CRIImageStatusRequest()
-            status.image = spec
-            guard try await global.runtime.imageStatus(status).hasImage else {
-                if force { continue }
-                Console.error("error: \(SwiftletError.notFound("image", name, hint: "see: swiftlet image ls"))")
+            do throws(SwiftletError) {
+                let result = try ImageClient(runDirectory: global.runDirectory).call(
+                    "RemoveImages", ["image": .string(name)])
+                try ImageRemove.report(result)
+            } catch {
+                if force, error.code == .notFound { continue }
+                Console.error("error: \(error)")
                 failed = true
-                continue
             }
-            var request = CRIRemoveImageRequest()
-            request.image = spec
-            _ = try await global.runtime.removeImage(request)
-            try Console.line("Removed: \(printable(name))")
         }
         if failed { throw ExitCode.failure }
+    }
+
+    static func report(_ result: JSONValue) throws(SwiftletError) {
+        for name in (result["untagged"]?.array ?? []).compactMap(\.string) {
+            try Console.line("Untagged: \(printable(name))")
+        }
+        for id in (result["deleted"]?.array ?? []).compactMap(\.string) { try Console.line("Deleted: \(id)") }
     }
 }
