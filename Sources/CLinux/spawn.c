@@ -50,12 +50,18 @@ static int start(const struct swl_spawn *request) {
     return errno;
 }
 
-static void child_main(struct child *child) {
+static void child_main(void *argument) {
+    struct child *child = argument;
     child->error = start(child->request);
     for (;;) syscall(SYS_exit, 127);
 }
 
-static long clone3_call(struct clone_args *args, struct child *child) {
+static void idle_main(void *argument) {
+    (void)argument;
+    for (;;) syscall(SYS_pause);
+}
+
+static long clone3_call(struct clone_args *args, void (*child_main)(void *), void *child) {
     long result;
 #if defined(__x86_64__)
     __asm__ volatile(
@@ -109,7 +115,7 @@ int swl_spawn(const struct swl_spawn *request, int *pidfd) {
     // No handler of the parent may run on the child's side.
     unsigned long all = ~0UL, before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
-    long pid = clone3_call(&args, &child);
+    long pid = clone3_call(&args, child_main, &child);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
     if (pid < 0) return (int)pid;
     if (child.error) {
@@ -118,5 +124,21 @@ int swl_spawn(const struct swl_spawn *request, int *pidfd) {
         close(*pidfd);
         return -child.error;
     }
+    return (int)pid;
+}
+
+int swl_clone_idle(uint64_t flags, void *stack, size_t stack_size, int *pidfd) {
+    struct clone_args args = {
+        .flags = flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        .pidfd = (uint64_t)(uintptr_t)pidfd,
+        .exit_signal = SIGCHLD,
+        .stack = (uint64_t)(uintptr_t)stack,
+        .stack_size = stack_size,
+    };
+    // It inherits the mask, and so sleeps until it is killed.
+    unsigned long all = ~0UL, before;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
+    long pid = clone3_call(&args, idle_main, NULL);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
     return (int)pid;
 }

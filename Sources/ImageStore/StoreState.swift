@@ -37,7 +37,7 @@ extension ImageStore {
             }
         }
         return StoreState(
-            catalog: catalog, images: images, snapshots: try openSnapshots(directories, catalog, logger))
+            catalog: catalog, images: images, snapshots: try openSnapshots(directories, logger))
     }
 
     /// The image of a record, from its blobs.

@@ -17,6 +17,9 @@ public struct MountAttributes: OptionSet, Sendable {
 public struct DetachedMount: ~Copyable, Sendable {
     public let descriptor: OwnedDescriptor
 
+    /// Takes over the descriptor of a mount.
+    public init(owning descriptor: consuming OwnedDescriptor) { self.descriptor = descriptor }
+
     /// A clone of the tree at an open path; propagation peers stay peers.
     public init(cloning path: Int32, recursive: Bool, name: String) throws(SwiftletError) {
         let flags = swl_at_empty_path | (recursive ? swl_at_recursive : 0)
@@ -47,6 +50,9 @@ public struct DetachedMount: ~Copyable, Sendable {
         }
     }
 
+    /// Gives the descriptor up without closing it.
+    public consuming func release() -> Int32 { descriptor.release() }
+
     /// Hangs it onto an open path.
     public borrowing func attach(onto path: Int32, name: String) throws(SwiftletError) {
         try check(swl_move_mount(descriptor.raw, path), "move_mount", name)
@@ -62,6 +68,13 @@ public struct DetachedMount: ~Copyable, Sendable {
     /// How mounts made below it later travel to its copies, and back.
     public borrowing func setPropagation(_ flag: UInt64, recursive: Bool) throws(SwiftletError) {
         try setMountPropagation(descriptor.raw, flag, recursive: recursive)
+    }
+
+    /// Shows the owners of its files as the user namespace says: what belongs to 0 on disk belongs to whom the namespace's
+    /// 0 is outside. Only while the mount hangs nowhere, and once. Errors: EINVAL of a file system that cannot be mapped.
+    public borrowing func mapOwners(by userNamespace: Int32) throws(SwiftletError) {
+        try check(
+            swl_mount_setattr(descriptor.raw, 0, swl_attr_idmap, 0, 0, userNamespace), "mount_setattr(idmap)")
     }
 
     private static func explained(_ error: SwiftletError, _ context: Int32) -> SwiftletError {
@@ -82,13 +95,13 @@ public func setMountAttributes(
     _ descriptor: Int32, _ attributes: MountAttributes, accessTime: Bool = false, recursive: Bool
 ) throws(SwiftletError) {
     let clear = accessTime ? swl_attr_atime_mask : 0
-    let result = swl_mount_setattr(descriptor, recursive ? swl_at_recursive : 0, attributes.rawValue, clear, 0)
+    let result = swl_mount_setattr(descriptor, recursive ? swl_at_recursive : 0, attributes.rawValue, clear, 0, 0)
     try check(result, "mount_setattr")
 }
 
 /// mount_setattr(2) of propagation: one of `swl_ms_private`, `swl_ms_slave`, `swl_ms_shared`.
 public func setMountPropagation(_ descriptor: Int32, _ flag: UInt64, recursive: Bool) throws(SwiftletError) {
-    let result = swl_mount_setattr(descriptor, recursive ? swl_at_recursive : 0, 0, 0, flag)
+    let result = swl_mount_setattr(descriptor, recursive ? swl_at_recursive : 0, 0, 0, flag, 0)
     try check(result, "mount_setattr(propagation)")
 }
 

@@ -150,7 +150,7 @@ struct LayerTests {
         let layers = (0..<128).map { [TarWriter.Entry.file("f\($0)", "\($0)")] }
         let id = try test.load(try ArchiveBuilder(layers: layers).oci())[0].image.id
         let overlay = try test.store.prepareSnapshot(id: "s", image: id)
-        #expect(try #require(overlay.overlayOptions()).utf8.count < 4000)
+        #expect(try #require(overlay.overlay).options.utf8.count < 4000)
         guard case .overlay(let directory, let lowers, _, _) = overlay else { return }
         #expect(lowers.count == 128 && lowers.first == "128" && lowers.allSatisfy { exists("\(directory)/\($0)") })
         let many = (0..<5000).map { TarWriter.Entry.file("dir/\($0)") }

@@ -20,7 +20,7 @@ static const int swl_mnt_detach = 2;
 
 static const uint64_t swl_attr_rdonly = 0x1, swl_attr_nosuid = 0x2, swl_attr_nodev = 0x4, swl_attr_noexec = 0x8,
                       swl_attr_atime_mask = 0x70, swl_attr_relatime = 0x0, swl_attr_noatime = 0x10,
-                      swl_attr_strictatime = 0x20;
+                      swl_attr_strictatime = 0x20, swl_attr_idmap = 0x100000;
 static const unsigned swl_at_recursive = 0x8000, swl_at_empty_path = 0x1000;
 
 static inline int swl_open_tree(int dirfd, const char *path, unsigned flags) {
@@ -41,11 +41,11 @@ static inline int swl_fsconfig_create(int fd) { return (int)syscall(SYS_fsconfig
 static inline int swl_fsmount(int fd, uint64_t attributes) {
     return (int)syscall(SYS_fsmount, fd, 1 /* FSMOUNT_CLOEXEC */, (unsigned)attributes);
 }
-// mount_setattr(2); `propagation` is an MS_ flag or 0.
-static inline int swl_mount_setattr(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation) {
+// mount_setattr(2); `propagation` is an MS_ flag or 0; `userns` counts with swl_attr_idmap.
+static inline int swl_mount_setattr(int fd, unsigned flags, uint64_t set, uint64_t clear, uint64_t propagation, int userns) {
     struct {
         uint64_t set, clear, propagation, userns;
-    } attributes = {set, clear, propagation, 0};
+    } attributes = {set, clear, propagation, (uint64_t)userns};
     return (int)syscall(SYS_mount_setattr, fd, "", flags | swl_at_empty_path, &attributes, sizeof attributes);
 }
 static inline int swl_pivot_root(const char *root, const char *old) {

@@ -50,6 +50,10 @@ struct swl_spawn {
 // The child's pid, its pidfd in *pidfd; or a negative errno.
 int swl_spawn(const struct swl_spawn *request, int *pidfd);
 
+// A child that shares the caller's memory, does nothing and waits to be killed, for the new namespaces that `flags` ask
+// for. `stack` must stay until it was reaped. Its pid, its pidfd in *pidfd; or a negative errno.
+int swl_clone_idle(uint64_t flags, void *stack, size_t stack_size, int *pidfd);
+
 static inline int swl_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
 static inline int swl_pidfd_send_signal(int pidfd, int number) {
     return (int)syscall(SYS_pidfd_send_signal, pidfd, number, NULL, 0);

@@ -1,0 +1,40 @@
+import Errors
+import LinuxSystem
+import OCI
+
+/// Looking at what snapshots hold.
+extension ImageStore {
+    /// Space the writable layer takes: overlay's upper directory, or the whole copy.
+    public func snapshotUsage(id: String) throws(SwiftletError) -> StoreUsage {
+        let record = try snapshotRecord(id)
+        let own = try directories.snapshots.openDirectory(FileName(id))
+        return try treeUsage(try own.openDirectory(record.ownTree))
+    }
+
+    /// The bytes of a file as a container with this snapshot sees it, without mounting anything: links are followed inside
+    /// the root only. nil when nothing is there. Errors: `failedPrecondition` for what is no regular file,
+    /// `resourceExhausted` beyond `limit` bytes.
+    public func readFile(inSnapshot id: String, path: String, limit: Int = 1 << 20) throws(SwiftletError) -> [UInt8]? {
+        let record = try snapshotRecord(id)
+        let own = try directories.snapshots.openDirectory(FileName(id))
+        guard record.kind == .overlay else {
+            return try LayeredView(layers: [try own.openDirectory("rootfs")]).readFile(path, limit: limit)
+        }
+        let layers = try lowers(record.layerNames)
+        return try LayeredView(layers: [try own.openDirectory("upper")] + layers).readFile(path, limit: limit)
+    }
+
+    /// As above, of an image.
+    public func readFile(inImage id: Digest, path: String, limit: Int = 1 << 20) throws(SwiftletError) -> [UInt8]? {
+        let names = state.withLock { state in
+            state.images[id]?.layerKeys.compactMap { state.catalog.layers[$0]?.name }
+        }
+        guard let names else { throw .notFound("image", id.description) }
+        return try LayeredView(layers: try lowers(names)).readFile(path, limit: limit)
+    }
+
+    /// Top first.
+    private func lowers(_ names: [String]) throws(SwiftletError) -> [Directory] {
+        try names.reversed().map { name throws(SwiftletError) in try directories.layers.openDirectory(FileName(name)) }
+    }
+}
