@@ -23,10 +23,9 @@ final class JSONRPCConnection: Sendable {
         var earlyCancels: [(id: String, key: Int)] = []
         var streams = 0
 
-        /// Gives a task its request's id; true when it was cancelled before anybody knew that it is this one.
-        mutating func name(_ key: Int, _ id: String?) -> Bool {
-            running[key]?.id = id
-            return earlyCancels.contains { $0.id == id && key < $0.key }
+        /// Whether a request of the line with that key was cancelled before anybody knew its id.
+        func isCancelledEarly(_ id: String, line: Int) -> Bool {
+            earlyCancels.contains { $0.id == id && line < $0.key }
         }
 
         mutating func forget(_ key: Int) {
@@ -128,13 +127,13 @@ final class JSONRPCConnection: Sendable {
     }
 
     /// nil when the connection is closed already.
-    private func remember(id: String, _ cancel: @escaping @Sendable () -> Void) -> Int? {
+    private func remember(id: String, line: Int, _ cancel: @escaping @Sendable () -> Void) -> Int? {
         let (key, isCancelled) = state.withLock { state -> (Int?, Bool) in
             guard !state.closed else { return (nil, false) }
             let key = state.nextKey
             state.nextKey += 1
             state.running[key] = (id, cancel)
-            return (key, state.name(key, id))
+            return (key, state.isCancelledEarly(id, line: line))
         }
         if isCancelled { cancel() }
         return key
@@ -143,7 +142,10 @@ final class JSONRPCConnection: Sendable {
     /// A task whose request turned out to be this one: `rpc.cancel` finds it by that.
     private func name(_ key: Int, _ id: JSONValue) {
         let text = id.text()
-        let cancel = state.withLock { state in state.name(key, text) ? state.running[key]?.cancel : nil }
+        let cancel = state.withLock { state in
+            state.running[key]?.id = text
+            return state.isCancelledEarly(text, line: key) ? state.running[key]?.cancel : nil
+        }
         cancel?()
     }
 
@@ -205,7 +207,7 @@ final class JSONRPCConnection: Sendable {
             switch try methods.find(request.method) {
             case .unary(let call):
                 guard !inBatch else {
-                    return JSONRPCLine.result(id: id, try await named(id) { try await call(request.params) })
+                    return JSONRPCLine.result(id: id, try await named(id, line: task) { try await call(request.params) })
                 }
                 // In this very task: one wake-up of a thread less.
                 name(task, id)
@@ -230,11 +232,12 @@ final class JSONRPCConnection: Sendable {
         _ = try? await call(request.params)
     }
 
-    /// Runs `call` in a task that `rpc.cancel` finds by the request's id.
-    private func named(_ id: JSONValue, _ call: @escaping @Sendable () async throws -> [UInt8]) async throws -> [UInt8]
-    {
+    /// Runs `call`, of the line with that key, in a task that `rpc.cancel` finds by the request's id.
+    private func named(
+        _ id: JSONValue, line: Int, _ call: @escaping @Sendable () async throws -> [UInt8]
+    ) async throws -> [UInt8] {
         let task = Task { try await call() }
-        guard let key = remember(id: id.text(), { task.cancel() }) else {
+        guard let key = remember(id: id.text(), line: line, { task.cancel() }) else {
             task.cancel()
             throw CancellationError()
         }

@@ -44,14 +44,13 @@ extension ImageStore {
         return removed
     }
 
-    /// Removes the images that no container, mount or preparation uses: the nameless ones, or with `named` all. Returns
+    /// Removes the images that no container and no mount uses: the nameless ones, or with `named` all. Returns
     /// them with the bytes they gave back.
     public func prune(named: Bool) throws(SwiftletError) -> (removed: RemovedImages, bytes: Int64) {
         do throws(SwiftletError) {
             let before = try usage()
             let removed = try change { state throws(SwiftletError) in
-                var used = Set(state.snapshots.values.map(\.image))
-                used.formUnion(state.busySnapshots.compactMap { state.snapshots[$0]?.image })
+                let used = Set(state.snapshots.values.map(\.image))
                 let idle = state.catalog.images.values.filter { !used.contains($0.id) && (named || $0.names.isEmpty) }
                 return Self.remove(idle.map(\.id).sorted(), nil, &state.catalog)
             }

@@ -9,17 +9,15 @@ import Synchronization
 final class ImageConnection: Sendable {
     private let socket: OwnedDescriptor
     private let images: ImageStore
-    private let mounts: ImageMounts
     private let cancellation = LoadCancellation()
     private let ended = Atomic(false)
 
     /// A request has names and options, no more.
     private static let lineLimit = 1 << 20
 
-    init(_ socket: consuming OwnedDescriptor, images: ImageStore, mounts: ImageMounts) {
+    init(_ socket: consuming OwnedDescriptor, images: ImageStore) {
         self.socket = socket
         self.images = images
-        self.mounts = mounts
     }
 
     func cancel() {
@@ -45,12 +43,12 @@ final class ImageConnection: Sendable {
             let received = try receiveRequest()
             let request = try ImageRequest(received.line, id: &id)
             try DedicatedThread.start("image-watch") { [self] in watchClient() }
-            let methods = ImageMethods(images: images, mounts: mounts, cancellation: cancellation) {
+            let methods = ImageMethods(images: images, cancellation: cancellation) {
                 self.say(.object(["jsonrpc": "2.0", "method": "Progress", "params": $0]))
             }
             let outcome = try methods.call(request, file: received.takeFile())
             ended.store(true, ordering: .relaxed)
-            say(.object(["jsonrpc": "2.0", "id": id, "result": outcome.result]))
+            say(.object(["jsonrpc": "2.0", "id": id, "result": outcome.result]), with: outcome.descriptor)
             return outcome.addsNames
         } catch {
             say(ImageConnection.failure(error, id: id))
@@ -120,17 +118,19 @@ final class ImageConnection: Sendable {
         }
     }
 
-    private func say(_ message: JSONValue) {
+    /// A descriptor goes with the first byte.
+    private func say(_ message: JSONValue, with descriptor: Int32? = nil) {
         let bytes = message.serialized() + [UInt8(ascii: "\n")]
         var done = 0
         while done < bytes.count {
-            let count = bytes.withUnsafeBytes {
-                Glibc.send(socket.raw, $0.baseAddress.map { $0 + done }, $0.count - done, Int32(MSG_NOSIGNAL))
+            let descriptors = done == 0 ? [descriptor].compactMap { $0 } : []
+            let sent: Int? = bytes.withUnsafeBytes { bytes in
+                try? LinuxSystem.send(
+                    socket.raw, UnsafeRawBufferPointer(rebasing: bytes[done...]), descriptors: descriptors) ?? 0
             }
-            if count < 0, errno == EINTR { continue }
             // A client that is gone or does not read loses the work.
-            guard count > 0 else { return cancellation.cancel() }
-            done += count
+            guard let sent, sent > 0 else { return cancellation.cancel() }
+            done += sent
         }
     }
 

@@ -8,10 +8,8 @@ extension ImageMethods {
     func list(_ params: ImageParameters) throws(SwiftletError) -> JSONValue {
         try params.only()
         var containers: [Digest: Int64] = [:]
-        let mounted = mounts.all
-        for snapshot in images.snapshots() where !mounted.contains(where: { $0.id == snapshot.id }) {
-            containers[snapshot.image, default: 0] += 1
-        }
+        for snapshot in images.snapshots() { containers[snapshot.image, default: 0] += 1 }
+        let views = images.views()
         return [
             "images": .array(
                 images.images().map { image in
@@ -25,7 +23,7 @@ extension ImageMethods {
                         "unpackedSize": .int(image.unpackedSize), "layers": .int(Int64(image.layers.count)),
                         "labels": .object(image.config.config.labels.mapValues { .string($0) }),
                         "containers": .int(containers[image.id] ?? 0),
-                        "mounts": .int(Int64(mounted.filter { $0.image == image.id }.count)),
+                        "mounts": .int(Int64(views.filter { $0.image == image.id }.count)),
                     ]
                 })
         ]

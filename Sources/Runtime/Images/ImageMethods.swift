@@ -7,17 +7,33 @@ import OCI
 /// The methods of `images.sock`, beside CRI's own for images: what takes or gives a file, or long.
 struct ImageMethods {
     let images: ImageStore
-    let mounts: ImageMounts
     let cancellation: LoadCancellation
     /// Takes the parameters of a Progress notification.
     let progress: (JSONValue) -> Void
 
     /// What a connection has to know of a call beside its result.
-    struct Outcome {
-        var result: JSONValue
+    struct Outcome: ~Copyable {
+        let result: JSONValue
         /// An image may have got a name that a pod waits for.
-        var addsNames = false
+        let addsNames: Bool
+        private let mount: DetachedMount?
+
+        init(result: JSONValue, addsNames: Bool = false, mount: consuming DetachedMount? = nil) {
+            self.result = result
+            self.addsNames = addsNames
+            self.mount = mount
+        }
+
+        /// What the client gets along with the result.
+        var descriptor: Int32? {
+            switch mount {
+            case .some(let mount): mount.descriptor.raw
+            case .none: nil
+            }
+        }
     }
+
+    var mounts: ImageMounts { ImageMounts(images: images) }
 
     /// Blocks, for as long as the method takes. `file` is the descriptor that came with the request. Errors: those of the
     /// method; `unimplemented` for an unknown one.
@@ -36,10 +52,10 @@ struct ImageMethods {
         case "PruneImages": return Outcome(result: try prune(params))
         case "ImageHistory": return Outcome(result: try history(params))
         case "VerifyImages": return Outcome(result: try verify(params))
-        case "MountImage": return Outcome(result: try mount(params))
+        case "MountImage": return try mount(params)
         case "ListMounts":
             try params.only()
-            return Outcome(result: ["mounts": .array(mounts.all.map(\.json))])
+            return Outcome(result: ["mounts": .array(images.views().map(mounts.json))])
         case "ReleaseMount":
             try params.only("mount")
             try mounts.remove(try params.required("mount"))
@@ -162,19 +178,12 @@ struct ImageMethods {
         return ["images": .array(results)]
     }
 
-    private func mount(_ params: ImageParameters) throws(SwiftletError) -> JSONValue {
+    private func mount(_ params: ImageParameters) throws(SwiftletError) -> Outcome {
         try params.only("image", "target")
-        let (mount, root) = try mounts.add(try params.required("image"), at: try params.required("target"))
-        var result = mount.json
-        switch root {
-        case .overlay(let directory, _, _, _):
-            result["type"] = "overlay"
-            result["directory"] = .string(directory)
-            result["options"] = .string(root.overlayOptions() ?? "")
-        case .directory(let path):
-            result["type"] = "bind"
-            result["directory"] = .string(path)
-        }
-        return result
+        let name = try params.required("image")
+        let target = try params.required("target")
+        let added = try mounts.add(name, at: target)
+        let result = mounts.json(added.view)
+        return Outcome(result: result, mount: added.mount)
     }
 }

@@ -16,7 +16,6 @@ final class ImageSocket: Sendable {
     private static let limit = 32
 
     private let context: RuntimeContext
-    private let mounts: ImageMounts
     private let listener: OwnedDescriptor
     private let stopping = Atomic(false)
     private let wakeUp: WakeUp
@@ -24,7 +23,7 @@ final class ImageSocket: Sendable {
 
     init(context: RuntimeContext) throws(SwiftletError) {
         self.context = context
-        mounts = try ImageMounts(images: context.images, run: context.configuration.run)
+        try ImageMounts(images: context.images).sweep()
         listener = try UnixSocket.listen(directory: context.configuration.run, name: ImageSocket.name)
         try setNonBlocking(listener.raw)
         wakeUp = try WakeUp()
@@ -58,7 +57,7 @@ final class ImageSocket: Sendable {
     }
 
     private func serve(_ socket: consuming OwnedDescriptor, key: Int) {
-        let connection = ImageConnection(socket, images: context.images, mounts: mounts)
+        let connection = ImageConnection(socket, images: context.images)
         let fits = connections.withLock { connections in
             guard connections.count < ImageSocket.limit else { return false }
             connections[key] = connection

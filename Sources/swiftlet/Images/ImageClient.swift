@@ -13,6 +13,26 @@ struct ImageClient {
         _ method: String, _ params: JSONValue = [:], file: Int32? = nil,
         progress: (JSONValue) -> Void = { _ in }
     ) throws(SwiftletError) -> JSONValue {
+        try callForFile(method, params, file: file, progress: progress).result
+    }
+
+    struct Answer: ~Copyable {
+        let result: JSONValue
+        private let file: OwnedDescriptor?
+
+        init(_ result: JSONValue, _ file: consuming OwnedDescriptor?) {
+            self.result = result
+            self.file = file
+        }
+
+        consuming func takeFile() -> OwnedDescriptor? { file }
+    }
+
+    /// As `call`, of a method whose result comes with an open file.
+    func callForFile(
+        _ method: String, _ params: JSONValue = [:], file: Int32? = nil,
+        progress: (JSONValue) -> Void = { _ in }
+    ) throws(SwiftletError) -> Answer {
         let socket = try UnixSocket.connect(directory: runDirectory, name: "images.sock")
         let request: JSONValue = ["jsonrpc": "2.0", "id": 1, "method": .string(method), "params": params]
         try Self.send(request.serialized() + [0x0a], file, over: socket.raw)
@@ -24,7 +44,7 @@ struct ImageClient {
                 continue
             }
             if let error = message["error"] { throw SwiftletError(jsonRPC: error) }
-            return message["result"] ?? .null
+            return Answer(message["result"] ?? .null, lines.takeFile())
         }
         throw SwiftletError(
             .unavailable, "the daemon closed the connection before it answered", hint: "see the daemon's log")
@@ -44,16 +64,18 @@ struct ImageClient {
     }
 }
 
-/// Lines of at most 64 MiB from a descriptor.
-private struct LineReader {
-    let descriptor: Int32
+/// Lines of at most 64 MiB from a socket, and the file that came along.
+private struct LineReader: ~Copyable {
+    private let descriptor: Int32
     private var rest: [UInt8] = []
     private var scanned = 0
+    private var file: OwnedDescriptor?
 
     init(descriptor: Int32) { self.descriptor = descriptor }
 
+    mutating func takeFile() -> OwnedDescriptor? { file.take() }
+
     mutating func next() throws(SwiftletError) -> [UInt8]? {
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
         while true {
             if let end = rest[scanned...].firstIndex(of: 0x0a) {
                 defer {
@@ -64,9 +86,21 @@ private struct LineReader {
             }
             scanned = rest.count
             guard rest.count < 64 << 20 else { throw SwiftletError(.dataLoss, "the daemon's answer has no end") }
-            let count = try retrying("read", "the daemon's answer") { read(descriptor, &buffer, buffer.count) }
-            if count == 0 { return nil }
-            rest += buffer[..<count]
+            guard try receive() else { return nil }
         }
+    }
+
+    /// False at the end.
+    private mutating func receive() throws(SwiftletError) -> Bool {
+        let descriptor = descriptor
+        let part = try withUnsafeTemporaryAllocation(byteCount: 1 << 16, alignment: 16) {
+            (buffer) throws(SwiftletError) -> ([UInt8], [Int32]) in
+            guard let receipt = try LinuxSystem.receive(descriptor, into: buffer) else { return ([], []) }
+            return (Array(buffer[..<receipt.count]), receipt.descriptors)
+        }
+        rest += part.0
+        for extra in part.1.dropFirst() { close(extra) }
+        if let first = part.1.first { file = OwnedDescriptor(owning: first) }
+        return !part.0.isEmpty
     }
 }

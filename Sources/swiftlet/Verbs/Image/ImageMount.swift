@@ -52,29 +52,23 @@ struct ImageMount: ParsableCommand {
     }
 
     private func mount(_ image: String, _ target: String, _ client: ImageClient) throws(SwiftletError) {
-        let answer = try client.call("MountImage", ["image": .string(image), "target": .string(target)])
+        let answer = try client.callForFile("MountImage", ["image": .string(image), "target": .string(target)])
+        let id = answer.result["mount"] ?? .null
         do throws(SwiftletError) {
-            try Self.mount(answer, onto: target)
+            switch answer.takeFile() {
+            case .some(let file):
+                let folder = try openDirectory(target)
+                try DetachedMount(owning: file).attach(onto: folder.raw, name: target)
+            case .none: throw SwiftletError(.internal, "the daemon sent no mount")
+            }
         } catch {
-            _ = try client.call("ReleaseMount", ["mount": answer["mount"] ?? .null])
+            _ = try client.call("ReleaseMount", ["mount": id])
             throw error.during("mount image", printable(image))
         }
     }
 
-    private static func mount(_ answer: JSONValue, onto target: String) throws(SwiftletError) {
-        guard let directory = answer["directory"]?.string else {
-            throw SwiftletError(.internal, "the daemon does not say what to mount")
-        }
-        let flags = UInt(MS_RDONLY | MS_NODEV | MS_NOSUID)
-        guard answer["type"]?.string == "overlay" else {
-            try check(Glibc.mount(directory, target, nil, UInt(MS_BIND), nil), "mount on", target)
-            try check(
-                Glibc.mount(nil, target, nil, UInt(MS_BIND | MS_REMOUNT) | flags, nil), "make read-only", target)
-            return
-        }
-        // The names of the layers are relative to it.
-        try check(chdir(directory), "open", directory)
-        try check(Glibc.mount("overlay", target, "overlay", flags, answer["options"]?.string ?? ""), "mount on", target)
+    private static func name(_ mount: JSONValue) -> String {
+        mount["names"]?.array?.first?.string ?? mount["image"]?.string ?? ""
     }
 
     private func list(_ client: ImageClient) throws {
@@ -82,12 +76,12 @@ struct ImageMount: ParsableCommand {
         switch format.output {
         case .json?: try Console.line(JSONValue.array(mounts).text(indent: 2))
         case .yaml?: try Console.write(JSONValue.array(mounts).yaml())
-        case .name?: for mount in mounts { try Console.line("image/\(printable(mount["name"]?.string ?? ""))") }
+        case .name?: for mount in mounts { try Console.line("image/\(printable(Self.name(mount)))") }
         default:
             var table = TextTable(header: ["IMAGE", "IMAGE ID", "MOUNTED ON"])
             for mount in mounts {
                 table.rows.append([
-                    mount["name"]?.string ?? "", ImageWords.short(mount["image"]?.string ?? ""),
+                    Self.name(mount), ImageWords.short(mount["image"]?.string ?? ""),
                     mount["target"]?.string ?? "",
                 ])
             }

@@ -25,7 +25,7 @@ struct ImageUnmount: ParsableCommand {
         let mounts = try client.call("ListMounts")["mounts"]?.array ?? []
         if all { for mount in mounts { try unmount(mount, client) } }
         for word in images {
-            let meant = mounts.filter { Self.means(word, $0) }
+            let meant = try self.meant(by: word, mounts, client)
             guard !meant.isEmpty else {
                 throw SwiftletError(
                     .notFound, "is not mounted", object: "image \(printable(word))", hint: "see: swiftlet image mount")
@@ -34,14 +34,28 @@ struct ImageUnmount: ParsableCommand {
         }
     }
 
-    /// The name it was mounted by, its id or the start of it, or the folder.
-    private static func means(_ word: String, _ mount: JSONValue) -> Bool {
-        let id = mount["image"]?.string ?? ""
-        let hex = id.split(separator: ":").last ?? ""
-        if mount["name"]?.string == word || id == word || (word.count >= 4 && hex.hasPrefix(word)) { return true }
-        guard let real = realpath(word, nil) else { return mount["target"]?.string == word }
-        defer { free(real) }
-        return mount["target"]?.string == String(cString: real)
+    /// A folder's mount, or all of an image's.
+    private func meant(by word: String, _ mounts: [JSONValue], _ client: ImageClient) throws(SwiftletError)
+        -> [JSONValue]
+    {
+        if word.hasPrefix("/") || word.hasPrefix(".") {
+            guard let real = realpath(word, nil) else { return mounts.filter { $0["target"]?.string == word } }
+            defer { free(real) }
+            let target = String(cString: real)
+            return mounts.filter { $0["target"]?.string == target }
+        }
+        let id: String?
+        do throws(SwiftletError) {
+            id = try client.call("ImageHistory", ["image": .string(word)])["id"]?.string
+        } catch {
+            // An image that was removed meanwhile is still mounted, and known by its id.
+            guard error.code == .notFound else { throw error }
+            id = nil
+        }
+        return mounts.filter { mount in
+            let image = mount["image"]?.string ?? ""
+            return image == id || image == word || (word.count >= 4 && image.hasPrefix("sha256:\(word)"))
+        }
     }
 
     private func unmount(_ mount: JSONValue, _ client: ImageClient) throws(SwiftletError) {
