@@ -104,6 +104,168 @@ class Load(ImageCase):
         self.assertIn(self.status(images.BUSYBOX)["id"], json.dumps(document))
 
 
+class Store(ImageCase):
+    """The verbs beside load and ls, as a person uses them."""
+
+    def setUp(self):
+        self.addCleanup(self.remove_test_images)
+
+    def remove_test_images(self):
+        for name in self.names():
+            if name != images.BUSYBOX:
+                self.daemon.cli("image", "rm", name, check=False)
+        self.daemon.cli("image", "prune", "-f")
+
+    def image(self, name="localhost/test/web:1", *layers, **more):
+        made = archive.OCIArchive(list(layers) or [archive.busybox(entry("mark", b"here\n"))], ref=name, **more)
+        self.load(made)
+        return made
+
+    def cli_json(self, *words):
+        return json.loads(self.daemon.cli("image", *words, "-o", "json").stdout)
+
+    def test_save_and_load_back(self):
+        made = self.image()
+        before = self.status("localhost/test/web:1")["id"]
+        for form in ("oci", "docker"):
+            with self.subTest(form):
+                saved = self.file(f"saved-{form}.tar")
+                self.daemon.cli("image", "save", "localhost/test/web:1", "-o", saved, "--format", form)
+                with tarfile.open(saved) as tar:
+                    for name, data in made.files.items():
+                        if name.startswith("blobs/"):
+                            self.assertEqual(tar.extractfile(name).read(), data, name)
+                    self.assertEqual("manifest.json" in tar.getnames(), form == "docker")
+                self.daemon.cli("image", "rm", "localhost/test/web:1")
+                self.assertIsNone(self.status("localhost/test/web:1"))
+                self.daemon.cli("image", "load", saved)
+                self.assertEqual(self.status("localhost/test/web:1")["id"], before)
+
+    def test_save_to_a_pipe_and_errors(self):
+        self.image()
+        piped = subprocess.run(
+            [RELEASE / "swiftlet", "image", "save", "localhost/test/web:1", images.BUSYBOX], capture_output=True, check=True,
+            env={**os.environ, "SWIFTLET_RUN": str(self.daemon.run_dir)})
+        whole = self.file("piped.tar")
+        whole.write_bytes(piped.stdout)
+        self.daemon.cli("image", "load", whole)
+        target = self.file("kept.tar")
+        target.write_bytes(b"what was there")
+        done = self.daemon.cli("image", "save", "localhost/no/such:1", "-o", target, check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertSays(done.stderr, "localhost/no/such:1", "not found")
+        self.assertEqual(target.read_bytes(), b"what was there")
+        self.assertEqual([path.name for path in target.parent.glob("kept*")], ["kept.tar"])
+
+    def test_folder(self):
+        made = archive.OCIArchive([archive.busybox(entry("mark", b"here\n"))], ref="localhost/test/folder:1")
+        layout = self.file("layout")
+        for name, data in made.files.items():
+            path = layout / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+        self.daemon.cli("image", "load", layout)
+        code, output = self.sandbox().container("/bin/cat", "/mark", image="localhost/test/folder:1").run()
+        self.assertEqual((code, output), (0, "here\n"))
+
+    def test_all_platforms_under_one_name(self):
+        other = "arm64" if archive.ARCHITECTURE == "amd64" else "amd64"
+        both = archive.OCIArchive([archive.busybox(entry("mark", b"theirs"))], ref="localhost/test/multi:1", architecture=other).add(
+            archive.OCIArchive([archive.busybox(entry("mark", b"ours"))], ref="localhost/test/multi:1"))
+        shown = self.daemon.cli("image", "load", both.write(self.file("multi.tar")), "--all-platforms").stdout
+        self.assertSays(shown, f"linux/{other}", f"linux/{archive.ARCHITECTURE}")
+        listed = [image for image in self.cli_json("ls") if "localhost/test/multi:1" in image["names"]]
+        self.assertEqual(sorted(image["platform"] for image in listed), ["linux/amd64", "linux/arm64"])
+        code, output = self.sandbox().container("/bin/cat", "/mark", image="localhost/test/multi:1").run()
+        self.assertEqual((code, output), (0, "ours"))
+        saved = self.file("multi-saved.tar")
+        self.daemon.cli("image", "save", "localhost/test/multi:1", "--all-platforms", "-o", saved)
+        removed = self.daemon.cli("image", "rm", "localhost/test/multi:1").stdout
+        self.assertEqual(removed.count("Deleted:"), 2, removed)
+        self.daemon.cli("image", "load", saved, "--platform", f"linux/{other}")
+        listed = [image for image in self.cli_json("ls") if "localhost/test/multi:1" in image["names"]]
+        self.assertEqual([image["platform"] for image in listed], [f"linux/{other}"])
+
+    def test_tag_ls_history_and_rm(self):
+        made = self.image(config={"Labels": {"team": "web"}})
+        self.daemon.cli("image", "tag", "localhost/test/web:1", "localhost/test/again:2")
+        ids = {self.status(name)["id"] for name in ("localhost/test/web:1", "localhost/test/again:2")}
+        self.assertEqual(len(ids), 1)
+        wide = self.daemon.cli("image", "ls", "-o", "wide").stdout
+        self.assertSays(wide, "REPOSITORY", "TAG", "IMAGE ID", "CREATED", "SIZE", "PLATFORM", "team=web", "localhost/test/again")
+        short = ids.pop()[7:19]
+        self.assertEqual(self.daemon.cli("image", "ls", "-q", "--filter", "label=team=web").stdout.split(), [short])
+        self.assertEqual(self.daemon.cli("image", "ls", "-q", "--filter", "reference=again").stdout.split(), [short])
+        self.assertEqual(self.daemon.cli("image", "ls", "-q", "--filter", "dangling=true").stdout, "")
+        steps = self.cli_json("history", "localhost/test/web:1")
+        self.assertEqual([step["layer"] for step in steps], [layer["digest"] for layer in reversed(made.layers)])
+        self.assertEqual(self.daemon.cli("image", "rm", "localhost/test/again:2").stdout, "Untagged: localhost/test/again:2\n")
+        self.assertIn("Deleted: sha256:", self.daemon.cli("image", "rm", short).stdout)
+        done = self.daemon.cli("image", "tag", "localhost/test/web:1", "x", check=False)
+        self.assertSays(done.stderr, "localhost/test/web:1", "not found")
+
+    def test_prune(self):
+        self.image("localhost/test/old:1")
+        self.image("localhost/test/old:1", archive.busybox(entry("mark", b"newer")))  # the first has no name any more
+        self.assertEqual(len(self.daemon.cli("image", "ls", "-q", "--filter", "dangling=true").stdout.split()), 1)
+        done = self.daemon.cli("image", "prune", check=False, stdin=subprocess.DEVNULL)
+        self.assertSays(done.stderr, "--force")
+        shown = self.daemon.cli("image", "prune", "--force").stdout
+        self.assertSays(shown, "Deleted: sha256:", "Total reclaimed space")
+        self.assertIn("localhost/test/old:1", self.names())
+        container = self.sandbox().container("/bin/sleep", "1000", image="localhost/test/old:1")
+        container.start()
+        self.daemon.cli("image", "prune", "--all", "--force")
+        self.assertIn("localhost/test/old:1", self.names())
+        self.assertNotIn(images.BUSYBOX, self.names())
+        self.daemon.load(images.busybox())
+
+    def test_verify_finds_what_changed(self):
+        self.image()
+        self.assertIn("localhost/test/web:1: ok", self.daemon.cli("image", "verify", "localhost/test/web:1").stdout)
+        self.assertEqual({tuple(image["faults"]) for image in self.cli_json("verify")}, {()})
+        for path in (self.daemon.root / "images/layers").glob("*/mark"):
+            path.write_bytes(b"gone")
+        done = self.daemon.cli("image", "verify", "localhost/test/web:1", check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertSays(done.stdout, "/mark: has", "image rm")
+
+    def test_mount_and_umount(self):
+        upper = layer(entry("new", b"n"), entry("bin/.wh.sh"))
+        self.image("localhost/test/web:1", archive.busybox(entry("mark", b"here\n")), upper)
+        folder = Path(self.daemon.cli("image", "mount", "localhost/test/web:1").stdout.strip())
+        self.addCleanup(subprocess.run, ["umount", folder], capture_output=True)
+        self.assertEqual((folder / "mark").read_bytes(), b"here\n")
+        self.assertEqual((folder / "new").read_bytes(), b"n")
+        self.assertFalse((folder / "bin/sh").exists())
+        with self.assertRaises(OSError):
+            (folder / "written").write_bytes(b"x")
+        self.assertIn(str(folder), self.daemon.cli("image", "mount").stdout)
+        # What is mounted stays readable, whatever becomes of the image and the daemon.
+        self.daemon.cli("image", "rm", "localhost/test/web:1")
+        self.daemon.restart()
+        self.assertEqual((folder / "mark").read_bytes(), b"here\n")
+        self.assertEqual([mount["target"] for mount in self.cli_json("mount")], [str(folder)])
+        self.daemon.cli("image", "umount", folder)
+        self.assertFalse(folder.exists())
+        self.assertEqual(self.cli_json("mount"), [])
+        done = self.daemon.cli("image", "umount", folder, check=False)
+        self.assertSays(done.stderr, "not mounted")
+        done = self.daemon.cli("image", "mount", images.BUSYBOX, "/no/such/folder", check=False)
+        self.assertSays(done.stderr, "/no/such/folder")
+
+    def test_a_mount_that_went_by_other_means_is_let_go_of(self):
+        self.image()
+        folder = self.file("look")
+        folder.mkdir()
+        self.daemon.cli("image", "mount", "localhost/test/web:1", folder)
+        done = self.daemon.cli("image", "mount", "localhost/test/web:1", folder, check=False)
+        self.assertSays(done.stderr, "is mounted there", str(folder))
+        subprocess.run(["umount", folder], check=True)
+        self.daemon.restart()
+        self.assertEqual(self.cli_json("mount"), [])
+
+
 class Unpack(ImageCase):
     def test_layers_come_out_right(self):
         lower = archive.busybox(
