@@ -266,14 +266,18 @@ COPY context/one /etc/none
         container = self.store.buildah("from", name)
         self.assertSameTree(name, self.store.buildah("mount", container), losing=[VFS_LOSES], root=False)
         self.store.buildah("rm", container)
-        archives = {"docker-archive": self.assertSavedDocker(name, ident)}
+        kept = self.assertSavedDocker(name, ident)
         if form != "docker-archive":
-            archives["oci-archive"] = self.assertSavedOCI(image_files.OCI(path).images()[ident], name, ident)
-        for kind, saved in archives.items():
-            other = Store(self.tools)
-            self.assertEqual("sha256:" + other.buildah("pull", "-q", f"{kind}:{saved}"), ident)
-            self.assertEqual(other.ids(), {name: ident})
+            saved = self.assertSavedOCI(image_files.OCI(path).images()[ident], name, ident)
+            self.check_taken_back(f"oci-archive:{saved}", {name: ident})
+        if form != "oci":
+            self.check_taken_back(f"docker-archive:{kept}", {name: ident})
         self.remove(name)
+
+    def check_taken_back(self, archive, ids):
+        other = Store(self.tools)
+        self.assertEqual(["sha256:" + other.buildah("pull", "-q", archive)], list(ids.values()))
+        self.assertEqual(other.ids(), ids)
 
     def test_committed_as_oci(self):
         self.check("localhost/test/committed:1", "oci-archive")
@@ -328,10 +332,10 @@ class Podman(ToolCase):
                     # A folder has no room for a name.
                     self.load(path, *(["--name", name] if form == "oci-dir" else []))
                     self.check_loaded(name)
-                    self.check_taken_back(self.assertSavedDocker(name, self.ids[name]), name)
+                    saved = self.assertSavedDocker(name, self.ids[name])
                     if form != "docker-archive":
-                        blobs = image_files.OCI(path).images()[self.ids[name]]
-                        self.check_taken_back(self.assertSavedOCI(blobs, name, self.ids[name]), name)
+                        saved = self.assertSavedOCI(image_files.OCI(path).images()[self.ids[name]], name, self.ids[name])
+                    self.check_taken_back(saved, name)
                     self.remove(name)
 
     def test_several_images_in_one_archive(self):
