@@ -16,11 +16,15 @@ public final class ImageStore: Sendable {
     private let temporaryCounter = Atomic<Int>(0)
 
     /// `directory` is made when missing, locked against other processes, and rid of what a crash left. Errors:
-    /// `failedPrecondition` when another process has it, `dataLoss` when its index cannot be read.
-    public init(directory: String, limits: ImageLimits = ImageLimits(), logger: Logger) throws(SwiftletError) {
+    /// `failedPrecondition` when another process has it or the demanded snapshotter does not work, `dataLoss` when its
+    /// index cannot be read.
+    public init(
+        directory: String, limits: ImageLimits = ImageLimits(), snapshotter: SnapshotterReport.Choice = .auto,
+        logger: Logger
+    ) throws(SwiftletError) {
         do throws(SwiftletError) {
             directories = try StoreDirectories(try absolutePath(directory))
-            snapshotter = SnapshotterReport(probing: directories)
+            self.snapshotter = try SnapshotterReport(probing: directories, snapshotter)
             state = Mutex(try Self.open(directories, logger))
         } catch {
             throw error.during("open image store", printable(directory))

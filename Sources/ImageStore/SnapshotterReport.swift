@@ -1,56 +1,78 @@
 import Errors
+import Glibc
 import LinuxSystem
 
-/// How root filesystems are made here, and why so.
+/// How root filesystems are made here, found out by trying when the store is opened, and why so.
 public struct SnapshotterReport: Sendable, Equatable {
     public enum Kind: String, Sendable {
         case overlay, copy
     }
 
+    /// What the user asks for.
+    public enum Choice: String, Sendable, CaseIterable {
+        /// Overlay where it works.
+        case auto
+        case overlay, copy
+    }
+
+    /// Something the store's file system can or cannot do.
+    public struct Ability: Sendable, Equatable {
+        public let works: Bool
+        /// A sentence for `check`.
+        public let reason: String
+    }
+
     public let kind: Kind
     /// A sentence for `check`.
     public let reason: String
+    /// Copies share their data with what they were made of, copy-on-write.
+    public let sharesData: Ability
+    /// Layers can be seen with other owners, as a user namespace wants them, with nothing changed on disk.
+    public let mapsOwners: Ability
 
     /// Layers are kept the way the back-end reads them.
     var form: WhiteoutForm { kind == .overlay ? .overlay : .marker }
 
-    /// Tries overlay in the store itself: whiteout, opaque directory, mount, deletion of a lower file. The mount hangs
-    /// nowhere and goes when its descriptor is closed.
-    init(probing directories: StoreDirectories) {
-        let name = FileName("overlay-probe")
-        let outcome = Result { () throws(SwiftletError) in try Self.probe(directories, name) }
-        let cleanUp = Result { () throws(SwiftletError) in try directories.temporary.removeTree(name) }
-        switch (outcome, cleanUp) {
-        case (.success, .success): (kind, reason) = (.overlay, "overlay mounts work on the image store's file system")
-        case (.failure(let error), _), (_, .failure(let error)):
+    /// Tries all of it in the store itself. Nothing is mounted where others see it, and nothing stays. Errors:
+    /// `failedPrecondition` when overlay is demanded and does not work.
+    init(probing directories: StoreDirectories, _ choice: Choice) throws(SwiftletError) {
+        let overlay = choice == .copy ? nil : Self.trying(directories, Self.tryOverlay)
+        switch (choice, overlay) {
+        case (_, .success?): (kind, reason) = (.overlay, "overlay mounts work on the image store's file system")
+        case (.overlay, .failure(let error)?):
+            throw SwiftletError(
+                .failedPrecondition, error.message, operation: "use overlay as demanded", errno: error.errno,
+                hint: "put --root on a file system that takes overlay's upper directories (ext4, xfs, btrfs, tmpfs), "
+                    + "or let --snapshotter be auto or copy")
+        case (_, .failure(let error)?):
             (kind, reason) = (.copy, "images are copied for each container: \(error.message)")
+        case (_, nil): (kind, reason) = (.copy, "images are copied for each container, as demanded")
+        }
+        sharesData = Self.ability(
+            Self.trying(directories, Self.trySharing), "copies of files share their data until one is written")
+        let mapping = kind == .overlay ? Self.tryMappedOverlay : Self.tryMappedTree
+        mapsOwners = Self.ability(Self.trying(directories, mapping), "layers can be mounted with mapped owners")
+    }
+
+    private static func ability(_ outcome: Result<Void, SwiftletError>, _ words: String) -> Ability {
+        switch outcome {
+        case .success: Ability(works: true, reason: words)
+        case .failure(let error): Ability(works: false, reason: error.message)
         }
     }
 
-    private static func probe(_ directories: StoreDirectories, _ name: FileName) throws(SwiftletError) {
-        try directories.temporary.makeDirectory(name)
-        let probe = try directories.temporary.openDirectory(name)
-        for part in ["lower", "upper", "work"] { try probe.makeDirectory(FileName(part)) }
-        let lower = try probe.openDirectory("lower")
-        _ = try lower.createFile("file")
-        try lower.makeNode("whiteout", .characterDevice, mode: 0)
-        try lower.descriptor.setExtendedAttribute(overlayOpaqueAttribute, [0x79])
-        let (upper, work) = (try probe.openDirectory("upper"), try probe.openDirectory("work"))
-        // By descriptor: a value of fsconfig(2) has at most 255 bytes.
-        func path(_ directory: Directory) -> String { "/proc/self/fd/\(directory.descriptor.raw)" }
-        let mount = try DetachedMount(
-            filesystem: "overlay", source: "swiftlet-probe",
-            options: [
-                ("lowerdir", path(lower)), ("upperdir", path(upper)), ("workdir", path(work)), ("index", "off"),
-                ("metacopy", "off"), ("redirect_dir", "off"),
-            ], [])
-        let merged = Directory(try mount.descriptor.duplicate())
-        guard try merged.status("file") != nil, try merged.status("whiteout") == nil else {
-            throw SwiftletError(.unimplemented, "overlay does not read whiteouts", object: "the image store")
+    /// `attempt` in a scratch directory of the store.
+    private static func trying(
+        _ directories: StoreDirectories, _ attempt: (Scratch) throws(SwiftletError) -> Void
+    ) -> Result<Void, SwiftletError> {
+        let name = FileName("probe")
+        let outcome = Result { () throws(SwiftletError) in
+            try directories.temporary.makeDirectory(name)
+            let directory = try directories.temporary.openDirectory(name)
+            try attempt(Scratch(path: "\(directories.path)/tmp/probe", directory: directory))
         }
-        try merged.removeFile("file")
-        guard try upper.status("file")?.isOverlayWhiteout == true else {
-            throw SwiftletError(.unimplemented, "overlay does not write whiteouts", object: "the image store")
-        }
+        let cleanUp = Result { () throws(SwiftletError) in try directories.temporary.removeTree(name) }
+        if case .success = outcome { return cleanUp }
+        return outcome
     }
 }

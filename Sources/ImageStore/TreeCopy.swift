@@ -23,7 +23,8 @@ func copyFile(
     }
 }
 
-/// Makes one plain tree of layers, lowest first: the root filesystem where overlayfs cannot be used.
+/// Makes one plain tree of layers, lowest first: the root filesystem where overlayfs cannot be used. Two directories are
+/// open at a time, however deep the layers are.
 struct TreeMerge {
     private struct FileIdentity: Hashable {
         let device: UInt64
@@ -38,53 +39,74 @@ struct TreeMerge {
 
     mutating func add(_ layer: Directory) throws(SwiftletError) {
         links.removeAll()
-        try merge(layer, into: root, at: LayerPath())
+        // By parent and name: a path for each of millions of directories would fill the memory.
+        var pending: [(parent: LayerPath, name: FileName)] = []
+        var path = LayerPath()
+        while true {
+            do throws(SwiftletError) {
+                let target = try Self.directory(path, of: root)
+                let names = try merge(try Self.directory(path, of: layer), into: target, at: path)
+                pending += names.map { (path, $0) }
+            } catch {
+                throw error.during("copy", path.text)
+            }
+            guard let next = pending.popLast() else { return }
+            path = next.parent.appending(next.name)
+        }
     }
 
+    private static func directory(_ path: LayerPath, of root: Directory) throws(SwiftletError) -> Directory {
+        path.names.isEmpty ? root : try root.openDirectory(below: path.joined)
+    }
+
+    /// Merges one directory, and gives those in it that are still to be merged: they are there already, empty or as the
+    /// layers below left them.
     private mutating func merge(
         _ source: Directory, into target: Directory, at path: LayerPath
-    ) throws(SwiftletError) {
+    ) throws(SwiftletError) -> [FileName] {
         if !path.names.isEmpty, try LayeredView.isOpaque(source) { try target.removeContents() }
         let names = try source.names()
         // Deletions first: they concern only what is below.
         for name in names {
             if case .name(let deleted)? = try Whiteout(name) { try target.removeTree(deleted) }
         }
+        var directories: [FileName] = []
         for name in names where try Whiteout(name) == nil {
             guard let status = try source.status(name) else { continue }
-            let place = path.appending(name)
             if status.isOverlayWhiteout {
                 try target.removeTree(name)
             } else if status.kind == .directory {
-                try mergeDirectory(name, from: source, to: target, at: place)
+                if let existing = try target.status(name), existing.kind != .directory { try target.removeFile(name) }
+                if try target.status(name) == nil { try target.makeDirectory(name) }
+                directories.append(name)
             } else {
                 try target.removeTree(name)
-                try copyOrLink(name, status, from: source, to: target, at: place)
+                try copyOrLink(name, status, from: source, to: target, at: path)
             }
+        }
+        try Self.replaceAttributes(of: target, by: source)
+        return directories
+    }
+
+    /// A directory of several layers has the attributes of the highest, and none of those below.
+    private static func replaceAttributes(of target: Directory, by source: Directory) throws(SwiftletError) {
+        for (name, _) in try target.extendedAttributes(".") where EntryAttributes.isTaken(Array(name.bytes)) {
+            try target.descriptor.removeExtendedAttribute(name)
         }
         let attributes = EntryAttributes(try source.ownStatus(), extendedAttributes: try source.extendedAttributes("."))
         try attributes.apply(to: target.descriptor)
     }
 
-    private mutating func mergeDirectory(
-        _ name: FileName, from source: Directory, to target: Directory, at place: LayerPath
-    ) throws(SwiftletError) {
-        if let existing = try target.status(name), existing.kind != .directory { try target.removeFile(name) }
-        if try target.status(name) == nil { try target.makeDirectory(name) }
-        try merge(try source.openDirectory(name), into: try target.openDirectory(name), at: place)
-    }
-
     private mutating func copyOrLink(
-        _ name: FileName, _ status: FileStatus, from source: Directory, to target: Directory, at place: LayerPath
+        _ name: FileName, _ status: FileStatus, from source: Directory, to target: Directory, at path: LayerPath
     ) throws(SwiftletError) {
         guard status.links > 1 else { return try copyFile(name, status, from: source, to: target) }
         let identity = FileIdentity(device: status.device, inode: status.inode)
         if let first = links[identity], let firstName = first.names.last {
-            let parent = first.names.count == 1 ? root : try root.openDirectory(below: first.parent.joined)
-            try target.makeHardLink(name, to: firstName, in: parent)
+            try target.makeHardLink(name, to: firstName, in: try Self.directory(first.parent, of: root))
         } else {
             try copyFile(name, status, from: source, to: target)
-            links[identity] = place
+            links[identity] = path.appending(name)
         }
     }
 }

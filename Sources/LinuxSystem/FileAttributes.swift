@@ -61,6 +61,12 @@ extension OwnedDescriptor {
         try check(swl_fsetxattr(raw, attribute.terminated, value, value.count), "fsetxattr", attribute.text)
     }
 
+    /// Absent is fine.
+    public borrowing func removeExtendedAttribute(_ attribute: FileName) throws(SwiftletError) {
+        if swl_fremovexattr(raw, attribute.terminated) == 0 || swl_errno() == ENODATA { return }
+        throw systemError(swl_errno(), "fremovexattr", attribute.text)
+    }
+
     /// nil when it is not set or the file system has none. Values over 4 KiB are an error.
     public borrowing func extendedAttribute(_ attribute: FileName) throws(SwiftletError) -> [UInt8]? {
         var value = [UInt8](repeating: 0, count: 4096)

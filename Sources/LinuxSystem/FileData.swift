@@ -65,28 +65,4 @@ extension OwnedDescriptor {
         guard swl_errno() == EWOULDBLOCK else { throw systemError(swl_errno(), "flock") }
         return false
     }
-
-    /// Makes this empty file's data that of `source`: shared copy-on-write where the file system can, else copied in the
-    /// kernel, else through memory.
-    public borrowing func copyData(from source: borrowing OwnedDescriptor) throws(SwiftletError) {
-        if swl_clone_file(source.raw, raw) == 0 { return }
-        while true {
-            let count = swl_copy_file_range(source.raw, raw, 1 << 30)
-            if count == 0 { return }
-            if count < 0 {
-                let number = swl_errno()
-                if number == EINTR { continue }
-                guard number == EXDEV || number == EINVAL || number == EOPNOTSUPP || number == ENOSYS else {
-                    throw systemError(number, "copy_file_range")
-                }
-                break
-            }
-        }
-        var buffer = [UInt8](repeating: 0, count: 1 << 18)
-        while true {
-            let count = try retrying("read") { Glibc.read(source.raw, &buffer, buffer.count) }
-            if count == 0 { return }
-            try writeAll(Array(buffer[..<count]))
-        }
-    }
 }

@@ -32,8 +32,16 @@ final class Daemon: Sendable {
     static func start(_ options: DaemonOptions, logger: Logger) async throws -> Daemon {
         let directories = StateDirectories(options)
         try await onOwnThread { try directories.prepare() }
-        let store = try await onOwnThread { try ImageStore(directory: options.root + "/images", logger: logger) }
-        logger.info("snapshots: \(store.snapshotter.kind)", metadata: ["why": "\(store.snapshotter.reason)"])
+        let store = try await onOwnThread {
+            try ImageStore(directory: options.root + "/images", snapshotter: options.snapshotter, logger: logger)
+        }
+        let snapshotter = store.snapshotter
+        logger.info(
+            "snapshots: \(snapshotter.kind)",
+            metadata: [
+                "why": "\(snapshotter.reason)", "sharing": "\(snapshotter.sharesData.reason)",
+                "owners": "\(snapshotter.mapsOwners.reason)",
+            ])
         let configuration = RuntimeConfiguration(
             root: options.root, run: options.run, shimPath: try directories.shim(), cgroupRoot: options.cgroupRoot)
         let runtime = try await onOwnThread {

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Errors
 import Glibc
+import ImageStore
 import Logging
 
 /// The daemon's flags.
@@ -26,6 +27,12 @@ struct DaemonOptions: ParsableArguments {
 
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
+
+    @Option(
+        help:
+            "How root filesystems are made of images: overlay mounts, a copy for each container, or auto: overlay where it works."
+    )
+    var snapshotter = SnapshotterReport.Choice.auto
 
     @Option(help: "The swiftlet-shim program. Default: beside this one.", completion: .file())
     var shim: String?
@@ -55,3 +62,5 @@ struct DaemonOptions: ParsableArguments {
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+extension SnapshotterReport.Choice: ExpressibleByArgument {}

@@ -60,6 +60,23 @@ struct ViewTests {
         #expect(try fileStat("\(test.layer())/a").st_uid == 0)
     }
 
+    /// Where overlay cannot be used, a view is a copy of its own.
+    @Test func copies() throws {
+        let test = try TestStore()
+        try test.reopen(.copy)
+        let id = try test.load(try ArchiveBuilder(layers: SnapshotTests.layers).oci())[0].image.id
+        let mount = try test.store.mountView(id: "look", of: id)
+        #expect(try Self.names(mount).count == 12)
+        let root = Directory(try mount.descriptor.duplicate())
+        #expect(try root.ownStatus().mode == 0o751)
+        #expect(throws: SwiftletError.self) { try root.removeFile("twin") }
+        let namespace = try makeUserNamespace(IDMapping(base: 300_000))
+        let mapped = try test.store.mountView(id: "look", of: id, owners: namespace.raw)
+        #expect(try Directory(try mapped.descriptor.duplicate()).status("twin")?.uid == 300_000)
+        try test.store.removeView(id: "look")
+        #expect(test.names("snapshots").isEmpty && test.names("tmp").isEmpty)
+    }
+
     /// Neither the removal of the image nor a restart takes the layers from under a mount.
     @Test func keepsLayers() throws {
         let test = try TestStore()
@@ -80,10 +97,10 @@ struct ViewTests {
 }
 
 extension TestStore {
-    /// As after a restart of the daemon.
-    func reopen() throws {
+    /// As after a restart of the daemon, with another `--snapshotter` perhaps.
+    func reopen(_ snapshotter: SnapshotterReport.Choice = .auto) throws {
         // The old one gives the lock back when it goes.
         store = try ImageStore(directory: scratch + "/aside", logger: quietLogger)
-        store = try ImageStore(directory: images, logger: quietLogger)
+        store = try ImageStore(directory: images, snapshotter: snapshotter, logger: quietLogger)
     }
 }

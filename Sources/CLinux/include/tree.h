@@ -61,6 +61,7 @@ static inline int swl_futimes(int fd, int64_t seconds, long nanoseconds) {
 static inline int swl_fsetxattr(int fd, const void *name, const void *value, size_t size) {
     return fsetxattr(fd, (const char *)name, value, size, 0);
 }
+static inline int swl_fremovexattr(int fd, const void *name) { return fremovexattr(fd, (const char *)name); }
 static inline ssize_t swl_fgetxattr(int fd, const void *name, void *value, size_t size) {
     return fgetxattr(fd, (const char *)name, value, size);
 }
@@ -75,9 +76,13 @@ static inline ssize_t swl_llistxattr(const void *path, void *list, size_t size) 
     return llistxattr((const char *)path, (char *)list, size);
 }
 static inline int swl_syncfs(int fd) { return (int)syscall(SYS_syncfs, fd); }
-static inline ssize_t swl_copy_file_range(int from, int to, size_t count) {
-    return (ssize_t)syscall(SYS_copy_file_range, from, NULL, to, NULL, count, 0);
+// The same place in both.
+static inline ssize_t swl_copy_file_range(int from, int to, int64_t offset, size_t count) {
+    int64_t source = offset, target = offset;
+    return (ssize_t)syscall(SYS_copy_file_range, from, &source, to, &target, count, 0);
 }
+// Beyond POSIX, so not without _GNU_SOURCE.
+static const int swl_seek_data = 3, swl_seek_hole = 4;
 // Share the data of `from` copy-on-write.
 static inline int swl_clone_file(int from, int to) { return ioctl(to, FICLONE, from); }
 static inline int swl_lock_exclusive(int fd) { return flock(fd, LOCK_EX | LOCK_NB); }

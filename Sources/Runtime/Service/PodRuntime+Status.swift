@@ -1,5 +1,6 @@
 import CRI
 import Errors
+import ImageStore
 import JSON
 import LinuxSystem
 import PodNetwork
@@ -92,12 +93,17 @@ extension PodRuntime: RuntimeService {
                 "controllers": .array(controllers), "missing": .array(missing.map { .string($0) }),
             ]),
             "rootFilesystems": .object([
-                "kind": .string(snapshotter.kind == .overlay ? "overlay" : "copy"),
-                "reason": .string(snapshotter.reason),
+                "kind": .string(snapshotter.kind.rawValue), "reason": .string(snapshotter.reason),
+                "sharesData": PodRuntime.json(snapshotter.sharesData),
+                "mapsOwners": PodRuntime.json(snapshotter.mapsOwners),
             ]),
             "network": .string(context.network.name), "kernel": .string(DaemonFacts.kernelRelease()),
             "root": .string(context.configuration.root), "run": .string(context.configuration.run),
             "version": .string(PodRuntime.release),
         ]).text()
+    }
+
+    private static func json(_ ability: SnapshotterReport.Ability) -> JSONValue {
+        ["works": .bool(ability.works), "reason": .string(ability.reason)]
     }
 }

@@ -57,17 +57,7 @@ struct Check: AsyncParsableCommand {
                     name: condition.type, verdict: condition.status ? .ok : .limited,
                     detail: condition.message.isEmpty ? "the daemon says so" : condition.message)
             }
-            if let text = status.info["snapshotter"], let info = try? JSONValue.parse(text) {
-                let kind = info["kind"]?.string ?? info.string ?? "unknown"
-                found.append(
-                    Finding(
-                        name: "snapshots", verdict: kind == "overlay" ? .ok : .limited,
-                        detail: kind + (info["reason"]?.string.map { ": \($0)" } ?? ""),
-                        fix: kind == "overlay"
-                            ? ""
-                            : "put --root on a file system that takes overlay's upper directories (ext4, xfs, btrfs, tmpfs)"
-                    ))
-            }
+            if let text = status.info["config"] { found += SnapshotterFindings.of(text) }
             return found
         } catch {
             return [
