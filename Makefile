@@ -6,7 +6,8 @@ release := .build/release
 
 # Everything from Debian that building, testing and measuring need. A program or a file stands for its package.
 packages := \
-	libcap-dev libisal-dev libseccomp-dev libsqlite3-dev libssl-dev libzstd-dev pkg-config zlib1g-dev \
+	libbz2-dev libcap-dev libisal-dev liblzma-dev libseccomp-dev libsqlite3-dev libssl-dev libzstd-dev pkg-config \
+	zlib1g-dev \
 	binutils gcc make git python3 \
 	busybox-static debootstrap zstd xz-utils \
 	iproute2 kmod e2fsprogs util-linux qemu-system-x86 bc bison flex \

@@ -15,7 +15,7 @@ func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
         name: "\(name)Tests", dependencies: [.byName(name: name)] + dependencies, swiftSettings: strict)
 }
 
-func library(_ name: String, pkgConfig: String, apt: String) -> Target {
+func library(_ name: String, pkgConfig: String? = nil, apt: String) -> Target {
     .systemLibrary(name: name, pkgConfig: pkgConfig, providers: [.apt([apt])])
 }
 
@@ -43,6 +43,8 @@ let package = Package(
         library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
+        library("CLZMA", pkgConfig: "liblzma", apt: "liblzma-dev"),
+        library("CBZip2", apt: "libbz2-dev"),
 
         // Ground floor.
         .target(name: "CLinux", cSettings: [.unsafeFlags(["-Wall", "-Wextra", "-Werror"])]),
@@ -53,7 +55,9 @@ let package = Package(
         room("Cgroups", ["CLinux", "LinuxSystem", "Errors"]),
         room("Launch", ["LinuxSystem", "Errors"]),
         room("OCI", ["CCrypto", "JSON", "Errors"]),
-        room("ImageStore", ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", logging]),
+        room(
+            "ImageStore",
+            ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", "CLZMA", "CBZip2", logging]),
         room("PodNetwork", ["LinuxSystem", "Errors", logging]),
 
         // The runtime and its words.

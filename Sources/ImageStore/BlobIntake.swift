@@ -124,9 +124,8 @@ struct BlobIntake {
 
     private static func mayBeLayer(_ bytes: UnsafeRawBufferPointer) -> Bool {
         switch Compression(sniffing: bytes) {
-        case .gzip, .zstd: true
+        case .gzip, .zstd, .xz, .bzip2: true
         case .none: Compression.looksLikeTar(bytes)
-        case .xz, .bzip2: false
         }
     }
 }

@@ -2,6 +2,9 @@
 enum Compression: String, Sendable {
     case none, gzip, zstd, xz, bzip2
 
+    /// Bytes that tell every format.
+    static let magicLength = 6
+
     init(sniffing bytes: UnsafeRawBufferPointer) {
         func starts(with magic: [UInt8]) -> Bool {
             bytes.count >= magic.count && bytes.prefix(magic.count).elementsEqual(magic)

@@ -1,33 +1,134 @@
-import CISAL
-import CZstd
 import Errors
-import Glibc
 
-/// The plain bytes of a source that may be compressed. `object` names it in errors. Errors: `unimplemented` for xz and
-/// bzip2.
-func decompressed(_ source: any ByteSource, object: String) throws(SwiftletError) -> any ByteSource {
+/// The plain bytes of a source that may be compressed. `object` names it in errors.
+func decompressed(
+    _ source: any ByteSource, object: String, limits: ImageLimits
+) throws(SwiftletError) -> any ByteSource {
     let peeked = try PeekedSource(source)
-    switch Compression(sniffing: peeked.first) {
-    case .none: return peeked
-    case .gzip: return GzipSource(peeked, object: object)
-    case .zstd: return try ZstdSource(peeked, object: object)
-    case .xz, .bzip2:
-        throw SwiftletError(
-            .unimplemented, "is compressed with xz or bzip2, which is not supported", object: object,
-            hint: "recompress it with gzip or zstd")
+    let codec: any Codec
+    do throws(SwiftletError) {
+        switch Compression(sniffing: peeked.first) {
+        case .none: return peeked
+        case .gzip: codec = GzipCodec()
+        case .zstd: codec = try ZstdCodec(window: limits.windowBytes)
+        case .xz: codec = try XzCodec(window: limits.windowBytes)
+        case .bzip2: codec = try Bzip2Codec()
+        }
+    } catch {
+        throw error.during("", object)
+    }
+    return DecodingSource(peeked, codec, object: object, limits: limits)
+}
+
+/// One format's decoder: bytes in, bytes out, in steps of any size. Faults it throws name no object.
+protocol Codec: AnyObject {
+    var format: String { get }
+    /// False while it has output left that did not fit.
+    var wantsInput: Bool { get }
+    /// Takes what it can of `input`, which is cut by that much, and says how many bytes it wrote.
+    func decode(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(SwiftletError) -> Int
+    /// Whether the bytes so far may be all: nothing is open. Asked once, at the end of the input.
+    func isComplete() throws(SwiftletError) -> Bool
+}
+
+/// Decodes a source. A truncated one is an error, and so is one that swells beyond all measure.
+final class DecodingSource: ByteSource {
+    private let upstream: any ByteSource
+    private let codec: any Codec
+    private let object: String
+    private let limits: ImageLimits
+    private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
+    private var input = UnsafeRawBufferPointer(start: nil, count: 0)
+    private var ended = false
+    private var bytesIn: Int64 = 0
+    private var bytesOut: Int64 = 0
+
+    init(_ upstream: any ByteSource, _ codec: any Codec, object: String, limits: ImageLimits) {
+        self.upstream = upstream
+        self.codec = codec
+        self.object = object
+        self.limits = limits
+    }
+
+    deinit { output.deallocate() }
+
+    func read() throws(SwiftletError) -> UnsafeRawBufferPointer {
+        while !ended {
+            if input.count == 0, codec.wantsInput {
+                input = try upstream.read()
+                bytesIn += Int64(input.count)
+                if input.count == 0 {
+                    ended = true
+                    try finish()
+                    break
+                }
+            }
+            let produced = try decode()
+            if produced > 0 { return UnsafeRawBufferPointer(rebasing: output[..<produced]) }
+        }
+        return UnsafeRawBufferPointer(start: nil, count: 0)
+    }
+
+    private func decode() throws(SwiftletError) -> Int {
+        let before = input.count
+        let produced: Int
+        do throws(SwiftletError) { produced = try codec.decode(&input, into: output) } catch {
+            throw error.during("", object)
+        }
+        guard produced > 0 || input.count < before || codec.wantsInput && before == 0 else {
+            throw SwiftletError(.dataLoss, "is not valid \(codec.format): it leads nowhere", object: object)
+        }
+        bytesOut += Int64(produced)
+        guard bytesOut <= limits.ratioGrace || bytesOut / limits.compressionRatio <= bytesIn else {
+            throw SwiftletError(
+                .resourceExhausted, "unpacks to over \(limits.compressionRatio) times its size: a decompression bomb",
+                object: object, hint: ImageLimits.hint("compression-ratio"))
+        }
+        return produced
+    }
+
+    private func finish() throws(SwiftletError) {
+        let isComplete: Bool
+        do throws(SwiftletError) { isComplete = try codec.isComplete() } catch { throw error.during("", object) }
+        guard isComplete else {
+            throw SwiftletError(
+                .dataLoss, "ends in the middle of its \(codec.format) data: it is truncated", object: object)
+        }
     }
 }
 
 /// A source whose first bytes were looked at; reading gives them again.
 final class PeekedSource: ByteSource {
+    /// At least as many as a format is told by, unless the source is shorter.
     let first: UnsafeRawBufferPointer
     private let upstream: any ByteSource
+    private let copy: UnsafeMutableRawBufferPointer?
     private var fresh = true
 
     init(_ upstream: any ByteSource) throws(SwiftletError) {
         self.upstream = upstream
-        first = try upstream.read()
+        var bytes = try upstream.read()
+        guard bytes.count > 0, bytes.count < Compression.magicLength else {
+            first = bytes
+            copy = nil
+            return
+        }
+        // A pipe may bring them one by one.
+        var gathered: [UInt8] = []
+        while bytes.count > 0 {
+            gathered += bytes
+            if gathered.count >= Compression.magicLength { break }
+            bytes = try upstream.read()
+        }
+        let copy = UnsafeMutableRawBufferPointer.allocate(byteCount: gathered.count, alignment: 16)
+        copy.copyBytes(from: gathered)
+        self.copy = copy
+        first = UnsafeRawBufferPointer(copy)
     }
+
+    deinit { copy?.deallocate() }
 
     func read() throws(SwiftletError) -> UnsafeRawBufferPointer {
         if fresh {
@@ -38,136 +139,4 @@ final class PeekedSource: ByteSource {
     }
 
     func skip(_ count: Int64) throws(SwiftletError) -> Int64 { fresh ? 0 : try upstream.skip(count) }
-}
-
-/// gzip (RFC 1952) of one or more members, each checked by its CRC; zero padding after the last is allowed.
-final class GzipSource: ByteSource {
-    private let upstream: any ByteSource
-    private let object: String
-    private let state = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
-    private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
-    private var input = UnsafeRawBufferPointer(start: nil, count: 0)
-    private var ended = false
-    private var betweenMembers = false
-    /// The state may then hold output of its own: it is asked again before more input is read.
-    private var outputWasFull = false
-
-    init(_ upstream: any ByteSource, object: String) {
-        self.upstream = upstream
-        self.object = object
-        isal_inflate_init(state)
-        state.pointee.crc_flag = UInt32(ISAL_GZIP)
-    }
-
-    deinit {
-        state.deallocate()
-        output.deallocate()
-    }
-
-    func read() throws(SwiftletError) -> UnsafeRawBufferPointer {
-        while !ended {
-            if input.count == 0, !outputWasFull {
-                input = try upstream.read()
-                if input.count == 0 {
-                    ended = true
-                    guard betweenMembers else { throw fault("ends in the middle of its gzip stream: it is truncated") }
-                    break
-                }
-            }
-            if betweenMembers, try !startNextMember() { continue }
-            let produced = try inflate()
-            if produced > 0 { return UnsafeRawBufferPointer(rebasing: output[..<produced]) }
-        }
-        return UnsafeRawBufferPointer(start: nil, count: 0)
-    }
-
-    /// False when the input held nothing but padding.
-    private func startNextMember() throws(SwiftletError) -> Bool {
-        guard let next = input.firstIndex(where: { $0 != 0 }) else {
-            input = UnsafeRawBufferPointer(start: nil, count: 0)
-            return false
-        }
-        input = UnsafeRawBufferPointer(rebasing: input[next...])
-        guard input[0] == 0x1f else { throw fault("has bytes after its gzip stream that are no gzip member") }
-        isal_inflate_reset(state)
-        state.pointee.crc_flag = UInt32(ISAL_GZIP)
-        betweenMembers = false
-        return true
-    }
-
-    private func inflate() throws(SwiftletError) -> Int {
-        state.pointee.next_in = UnsafeMutablePointer(mutating: input.bindMemory(to: UInt8.self).baseAddress)
-        state.pointee.avail_in = UInt32(input.count)
-        state.pointee.next_out = output.bindMemory(to: UInt8.self).baseAddress
-        state.pointee.avail_out = UInt32(output.count)
-        let result = isal_inflate(state)
-        guard result == ISAL_DECOMP_OK || result == ISAL_END_INPUT else {
-            throw fault("is not valid gzip (isal_inflate: \(result))")
-        }
-        let left = Int(state.pointee.avail_in)
-        let produced = output.count - Int(state.pointee.avail_out)
-        input = UnsafeRawBufferPointer(rebasing: input[(input.count - left)...])
-        betweenMembers = state.pointee.block_state == ISAL_BLOCK_FINISH
-        outputWasFull = !betweenMembers && produced == output.count
-        return produced
-    }
-}
-
-/// zstd (RFC 8878): any number of frames, skippable ones passed over, windows of at most 128 MiB.
-final class ZstdSource: ByteSource {
-    private let upstream: any ByteSource
-    private let object: String
-    private let stream: OpaquePointer
-    private let output = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 64)
-    private var input = UnsafeRawBufferPointer(start: nil, count: 0)
-    private var inFrame = false
-    private var flushing = false
-    private var ended = false
-
-    init(_ upstream: any ByteSource, object: String) throws(SwiftletError) {
-        guard let stream = ZSTD_createDStream() else {
-            throw SwiftletError(.resourceExhausted, "no memory to decompress zstd", object: object)
-        }
-        self.upstream = upstream
-        self.object = object
-        self.stream = stream
-    }
-
-    deinit {
-        ZSTD_freeDStream(stream)
-        output.deallocate()
-    }
-
-    func read() throws(SwiftletError) -> UnsafeRawBufferPointer {
-        while !ended {
-            if input.count == 0, !flushing {
-                input = try upstream.read()
-                if input.count == 0 {
-                    ended = true
-                    guard !inFrame else { throw fault("ends in the middle of a zstd frame: it is truncated") }
-                    break
-                }
-            }
-            var from = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
-            var into = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
-            let result = ZSTD_decompressStream(stream, &into, &from)
-            if ZSTD_isError(result) != 0 {
-                let what = ZSTD_getErrorName(result).map { String(cString: $0) } ?? "error"
-                throw fault("is not valid zstd (\(what))")
-            }
-            input = UnsafeRawBufferPointer(rebasing: input[from.pos...])
-            inFrame = result != 0
-            flushing = into.pos == into.size
-            if into.pos > 0 { return UnsafeRawBufferPointer(rebasing: output[..<into.pos]) }
-        }
-        return UnsafeRawBufferPointer(start: nil, count: 0)
-    }
-}
-
-extension GzipSource {
-    private func fault(_ what: String) -> SwiftletError { SwiftletError(.dataLoss, what, object: object) }
-}
-
-extension ZstdSource {
-    private func fault(_ what: String) -> SwiftletError { SwiftletError(.dataLoss, what, object: object) }
 }

@@ -1,23 +1,52 @@
-/// What an archive may ask for before it is refused. Archives are hostile until they are stored.
-public struct ImageLimits: Sendable {
+/// What an archive may ask for before it is refused, and what is refused whatever it asks. Archives are hostile until
+/// they are stored.
+public struct ImageLimits: Sendable, Equatable {
     /// Bytes of the archive after decompression.
     public var archiveBytes: Int64 = 256 << 30
     /// Entries of the archive itself.
     public var archiveEntries = 65_536
     /// Bytes of one JSON document: index, manifest, config.
     public var documentBytes = 8 << 20
-    /// Bytes of one layer after decompression.
+    /// Bytes of one layer after decompression, and of its files as they read, holes included.
     public var layerBytes: Int64 = 128 << 30
-    /// Bytes of a layer after decompression for each byte before, once past the first 64 MiB.
-    public var compressionRatio: Int64 = 1100
     /// Entries of one layer.
     public var layerEntries = 4_000_000
+    /// Directories of one layer that it has something in but does not describe: they are kept in memory.
+    public var implicitDirectories = 500_000
+    /// Bytes of an archive or layer after decompression for each byte before, once past `ratioGrace`. Files of zeros reach
+    /// 1,032 with gzip.
+    public var compressionRatio: Int64 = 1100
+    /// Bytes that may come of anything, whatever its ratio.
+    public var ratioGrace: Int64 = 64 << 20
+    /// Bytes of what came before that zstd and xz may look back at: they keep as much in memory.
+    public var windowBytes = 128 << 20
     /// Bytes of one extended header (PAX records, GNU long name).
     public var headerBytes = 1 << 20
+    /// Stretches of data of a sparse file.
+    public var sparseSegments = 1 << 20
     /// Bytes of a path in a layer: the kernel's own PATH_MAX.
     public var pathBytes = 4095
-    /// Directories above a file.
+    /// Directories above a file, each a descriptor while it is written.
     public var pathDepth = 256
+    /// Extended attributes of one file.
+    public var attributeCount = 256
+    /// Bytes of one file's extended attributes, names and values.
+    public var attributeBytes = 256 << 10
+    /// Kinds of files no layer may hold.
+    public var denied: ImageDenials = []
 
     public init() {}
+}
+
+/// Kinds of files that a policy refuses in layers.
+public struct ImageDenials: OptionSet, Sendable, Hashable {
+    public let rawValue: UInt8
+    public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// Files that run as their owner or group: set-user-ID and set-group-ID.
+    public static let setuid = ImageDenials(rawValue: 1)
+    /// Files that run with capabilities of their own.
+    public static let capabilities = ImageDenials(rawValue: 2)
+    /// Character and block devices.
+    public static let devices = ImageDenials(rawValue: 4)
 }

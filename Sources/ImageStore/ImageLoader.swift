@@ -10,7 +10,7 @@ struct ImageLoader {
 
     /// From an archive's bytes, read once.
     func run(archive source: DescriptorSource) throws(SwiftletError) -> [LoadedImage] {
-        let plain = try decompressed(source, object: "archive")
+        let plain = try decompressed(source, object: "archive", limits: session.limits)
         let reporter = progress
         let contents = try ArchivePass.run(session, plain) { reporter.report(.reading, layersDone: $0) }
         return try store(try ImageSelection(session: session, contents: contents, options: options).run(), contents)

@@ -3,7 +3,19 @@ import OCI
 
 /// Builds image archives in memory.
 struct ArchiveBuilder {
-    enum Packing: CaseIterable { case plain, gzip, zstd }
+    enum Packing: CaseIterable {
+        case plain, gzip, zstd, xz, bzip2
+
+        init(_ packer: Packer) {
+            self =
+                switch packer {
+                case .gzip: .gzip
+                case .zstd: .zstd
+                case .xz: .xz
+                case .bzip2: .bzip2
+                }
+        }
+    }
 
     /// A layer's entries, base first.
     var layers: [[TarWriter.Entry]]
@@ -19,6 +31,8 @@ struct ArchiveBuilder {
         case .plain: tar
         case .gzip: ImageStoreTests.gzip(tar)
         case .zstd: ImageStoreTests.zstd(tar)
+        case .xz: ImageStoreTests.xz(tar)
+        case .bzip2: ImageStoreTests.bzip2(tar)
         }
     }
 

@@ -1,7 +1,3 @@
-import CISAL
-import CZstd
-import Foundation
-
 /// Writes tar archives for tests, good and bad ones.
 struct TarWriter {
     struct Entry {
@@ -84,30 +80,4 @@ struct TarWriter {
         block.replaceSubrange(148..<156, with: digits)
         return block
     }
-}
-
-func gzip(_ bytes: [UInt8]) -> [UInt8] {
-    var input = bytes
-    var output = [UInt8](repeating: 0, count: bytes.count + bytes.count / 8 + 1024)
-    var stream = isal_zstream()
-    isal_deflate_stateless_init(&stream)
-    let size = output.count
-    return input.withUnsafeMutableBufferPointer { input in
-        output.withUnsafeMutableBufferPointer { output in
-            stream.next_in = input.baseAddress
-            stream.avail_in = UInt32(input.count)
-            stream.next_out = output.baseAddress
-            stream.avail_out = UInt32(size)
-            stream.end_of_stream = 1
-            stream.gzip_flag = UInt16(IGZIP_GZIP)
-            precondition(isal_deflate_stateless(&stream) == COMP_OK)
-            return Array(output[..<(size - Int(stream.avail_out))])
-        }
-    }
-}
-
-func zstd(_ bytes: [UInt8]) -> [UInt8] {
-    var output = [UInt8](repeating: 0, count: ZSTD_compressBound(bytes.count))
-    let count = ZSTD_compress(&output, output.count, bytes, bytes.count, 3)
-    return Array(output[..<count])
 }

@@ -1,0 +1,54 @@
+import CZstd
+import Errors
+
+/// zstd (RFC 8878): any number of frames, skippable ones passed over (zstd:chunked keeps its table of contents in one).
+final class ZstdCodec: Codec {
+    let format = "zstd"
+    private let stream: OpaquePointer
+    private let window: Int
+    private var inFrame = false
+    private var outputWasFull = false
+
+    /// Errors: `resourceExhausted` without memory.
+    init(window: Int) throws(SwiftletError) {
+        guard let stream = ZSTD_createDStream() else {
+            throw SwiftletError(.resourceExhausted, "no memory to decompress zstd")
+        }
+        self.stream = stream
+        self.window = window
+        let log = Int32(Int.bitWidth - 1 - window.leadingZeroBitCount)
+        guard ZSTD_isError(ZSTD_DCtx_setParameter(stream, ZSTD_d_windowLogMax, log)) == 0 else {
+            throw SwiftletError(.internal, "zstd takes no limit of \(window) bytes for its window")
+        }
+    }
+
+    deinit { ZSTD_freeDStream(stream) }
+
+    var wantsInput: Bool { !outputWasFull }
+
+    func isComplete() -> Bool { !inFrame }
+
+    func decode(
+        _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
+    ) throws(SwiftletError) -> Int {
+        var from = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+        var into = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
+        let result = ZSTD_decompressStream(stream, &into, &from)
+        if ZSTD_isError(result) != 0 { throw fault(result) }
+        input = UnsafeRawBufferPointer(rebasing: input[from.pos...])
+        inFrame = result != 0
+        // At the end of a frame all of it is out: asked again, the decoder would begin another.
+        outputWasFull = inFrame && into.pos == into.size
+        return into.pos
+    }
+
+    private func fault(_ result: Int) -> SwiftletError {
+        if ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge {
+            return SwiftletError(
+                .resourceExhausted, "needs a zstd window of more than \(window) bytes to decompress",
+                hint: "compress it without --ultra and --long, or \(ImageLimits.raise("window-size"))")
+        }
+        let what = ZSTD_getErrorName(result).map { String(cString: $0) } ?? "error"
+        return SwiftletError(.dataLoss, "is not valid zstd (\(what))")
+    }
+}
