@@ -207,7 +207,8 @@ final class JSONRPCConnection: Sendable {
             switch try methods.find(request.method) {
             case .unary(let call):
                 guard !inBatch else {
-                    return JSONRPCLine.result(id: id, try await named(id, line: task) { try await call(request.params) })
+                    return JSONRPCLine.result(
+                        id: id, try await named(id, line: task) { try await call(request.params) })
                 }
                 // In this very task: one wake-up of a thread less.
                 name(task, id)
