@@ -109,7 +109,7 @@ let package = Package(
             name: "swiftlet",
             dependencies: [
                 "APIClient", "KubeAPI", "CRI", "Streaming", "Cgroups", "JSON", "LinuxSystem", "Errors", arguments,
-                nioCore,
+                nioCore, nioPosix,
             ],
             swiftSettings: strict),
 

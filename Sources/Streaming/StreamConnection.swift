@@ -62,7 +62,8 @@ public final class StreamConnection: Sendable {
         try? await channel.closeFuture.get()
     }
 
-    func onClose(_ body: @escaping @Sendable () -> Void) { channel.closeFuture.whenComplete { _ in body() } }
+    /// Calls `body` when the connection is gone.
+    public func onClose(_ body: @escaping @Sendable () -> Void) { channel.closeFuture.whenComplete { _ in body() } }
 
     var isOpen: Bool { channel.isActive }
 }

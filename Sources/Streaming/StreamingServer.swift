@@ -5,10 +5,10 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// The streaming endpoint of CRI's Exec and Attach: URLs good for one use within a minute, each with the handler that
+/// The streaming endpoint of CRI's Exec, Attach and PortForward: URLs good for one use within a minute, each with the handler that
 /// serves it.
 public final class StreamingServer: Sendable {
-    public enum Kind: String, Sendable { case exec, attach }
+    public enum Kind: String, Sendable { case exec, attach, portforward }
 
     private let server: LocalServer
     private let tokens: TokenTable
@@ -44,7 +44,8 @@ public final class StreamingServer: Sendable {
         try register(kind) { connection in await StreamRelay.run(connection, upstream) }
     }
 
-    private func register(
+    /// A URL at which `connected` serves one client to its end, message by message.
+    public func register(
         _ kind: Kind, connected: @escaping @Sendable (StreamConnection) async -> Void
     ) throws(SwiftletError) -> String {
         let token = try tokens.add(kind, connected)

@@ -50,7 +50,7 @@ private func config(_ more: JSONValue, spec: JSONValue = [:], image: CRIImage = 
         _ resources: JSONValue, _ cgroup: String, _ shares: Int64, _ quota: Int64, _ memory: Int64, _ score: Int64
     ) throws {
         let (pod, _) = try one(["resources": resources])
-        let sandbox = SandboxConversion(pod: pod, node: node).config(attempt: 0)
+        let sandbox = try SandboxConversion(pod: pod, node: node).config(attempt: 0)
         #expect(sandbox.linux.cgroupParent == cgroup)
         let linux = try config(["resources": resources]).linux.resources
         #expect(linux.cpuShares == shares)
@@ -74,7 +74,7 @@ private func config(_ more: JSONValue, spec: JSONValue = [:], image: CRIImage = 
 
 @Suite struct SandboxConversionTests {
     @Test func names() throws {
-        let config = SandboxConversion(pod: try simple(), node: node).config(attempt: 3)
+        let config = try SandboxConversion(pod: try simple(), node: node).config(attempt: 3)
         #expect(config.metadata.name == "web")
         #expect(config.metadata.attempt == 3)
         #expect(config.hostname == "web")
@@ -103,11 +103,11 @@ private func config(_ more: JSONValue, spec: JSONValue = [:], image: CRIImage = 
             "nameservers": ["2.2.2.2"], "searches": ["c"],
             "options": [["name": "ndots", "value": "5"], ["name": "x"]],
         ]
-        let added = SandboxConversion(pod: try simple(["dnsConfig": more]), node: node).config(attempt: 0).dnsConfig
+        let added = try SandboxConversion(pod: try simple(["dnsConfig": more]), node: node).config(attempt: 0).dnsConfig
         #expect(added.servers == ["1.1.1.1", "2.2.2.2"])
         #expect(added.searches == ["a", "b", "c"])
         #expect(added.options == ["edns0", "ndots:5", "x"])
-        let none = SandboxConversion(pod: try simple(["dnsPolicy": "None", "dnsConfig": more]), node: node)
+        let none = try SandboxConversion(pod: try simple(["dnsPolicy": "None", "dnsConfig": more]), node: node)
             .config(attempt: 0).dnsConfig
         #expect(none.servers == ["2.2.2.2"])
     }
@@ -115,6 +115,28 @@ private func config(_ more: JSONValue, spec: JSONValue = [:], image: CRIImage = 
     @Test func longNamesAreCut() throws {
         let long = String(repeating: "a", count: 62) + "-bcd"
         #expect(hostname(of: try pod(["containers": [["name": "a", "image": "i:1"]]], name: long)).count == 62)
+    }
+
+    @Test func fullNames() throws {
+        func config(_ spec: [String: JSONValue]) throws -> CRIPodSandboxConfig {
+            try SandboxConversion(pod: try simple(.object(spec)), node: node).config(attempt: 0)
+        }
+        let full = try simple(["subdomain": "birds", "hostname": "swift"])
+        #expect(fullHostname(of: full) == "swift.birds.default.svc.cluster.local")
+        #expect(
+            hostsFile(of: full, addresses: ["10.1.0.2"], nodeFile: "").contains(
+                "\n10.1.0.2\tswift.birds.default.svc.cluster.local\tswift\n"))
+        #expect(try config(["subdomain": "birds"]).hostname == "web")
+        #expect(
+            try config(["subdomain": "birds", "setHostnameAsFQDN": true]).hostname
+                == "web.birds.default.svc.cluster.local")
+        #expect(try config(["setHostnameAsFQDN": true]).hostname == "web")
+        #expect(fullHostname(of: try simple(["subdomain": "birds", "hostnameOverride": "other"])) == nil)
+        let long: [String: JSONValue] = [
+            "subdomain": "birds", "hostname": .string(String(repeating: "a", count: 50)), "setHostnameAsFQDN": true,
+        ]
+        let error = #expect(throws: SwiftletError.self) { try config(long) }
+        #expect(error?.message.contains("is too long (64 characters is the max, 84 characters requested)") == true)
     }
 
     @Test func hostsFiles() throws {

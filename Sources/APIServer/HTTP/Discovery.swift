@@ -65,6 +65,7 @@ enum Discovery {
                     switch sub {
                     case "exec": ("PodExecOptions", ["create", "get"])
                     case "attach": ("PodAttachOptions", ["create", "get"])
+                    case "portforward": ("PodPortForwardOptions", ["create", "get"])
                     case "log": (resource.kind, ["get"])
                     default: (resource.kind, ["get", "patch", "update"])
                     }

@@ -19,7 +19,12 @@ extension API {
         }
         let handshake = try StreamUpgrade.negotiate(request.head)
         let url = try await endpoint(container, verb, request)
-        let upstream = try await StreamClient.connect(to: try StreamTarget(url: url))
+        try await join(responder, handshake, to: try StreamTarget(url: url))
+    }
+
+    /// Joins the client's connection with one to the runtime's endpoint, to the end of both.
+    func join(_ responder: Responder, _ handshake: StreamHandshake, to target: StreamTarget) async throws {
+        let upstream = try await StreamClient.connect(to: target)
         let client: StreamConnection
         do {
             client = try await StreamUpgrade.complete(handshake, on: responder.channel) { pipeline in

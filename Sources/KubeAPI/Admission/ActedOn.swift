@@ -7,7 +7,7 @@ enum ActedOn {
     private static let table = """
         PodSpec containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds nodeName
         PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
-        PodSpec hostnameOverride readinessGates resources
+        PodSpec hostnameOverride readinessGates resources subdomain setHostnameAsFQDN
         Container name image command args workingDir ports env resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
         Lifecycle stopSignal

@@ -17,7 +17,7 @@ func hostsFile(of pod: Pod, addresses: [String], nodeFile: String) -> String {
             fe00::2\tip6-allrouters
 
             """
-        let name = hostname(of: pod)
+        let name = [fullHostname(of: pod), hostname(of: pod)].compactMap { $0 }.joined(separator: "\t")
         // Without a pod network the name must still lead somewhere.
         for address in addresses.isEmpty ? ["127.0.0.1"] : addresses { text += "\(address)\t\(name)\n" }
     }

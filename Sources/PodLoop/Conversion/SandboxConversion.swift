@@ -1,4 +1,5 @@
 import CRI
+import Errors
 import KubeAPI
 
 /// A pod as CRI's sandbox configuration.
@@ -8,13 +9,14 @@ struct SandboxConversion {
 
     private var reference: PodReference { pod.reference }
 
-    func config(attempt: UInt32) -> CRIPodSandboxConfig {
+    /// Errors: `invalidArgument` for a full name that does not fit where a host name goes.
+    func config(attempt: UInt32) throws(SwiftletError) -> CRIPodSandboxConfig {
         var config = CRIPodSandboxConfig()
         config.metadata.name = reference.name
         config.metadata.namespace = reference.namespace
         config.metadata.uid = reference.uid
         config.metadata.attempt = attempt
-        config.hostname = pod.spec.hostNetwork == true ? "" : hostname(of: pod)
+        config.hostname = pod.spec.hostNetwork == true ? "" : try sandboxHostname
         config.logDirectory = "\(node.logDirectory)/\(podLogDirectoryName(reference))"
         if let dns = dns { config.dnsConfig = dns }
         config.portMappings = portMappings
@@ -24,6 +26,19 @@ struct SandboxConversion {
         config.annotations[Annotation.podGracePeriod] = String(pod.spec.gracePeriodSeconds)
         config.linux = linux
         return config
+    }
+
+    /// The kernel keeps 64 characters (uname(2)).
+    private var sandboxHostname: String {
+        get throws(SwiftletError) {
+            guard pod.spec.setHostnameAsFQDN == true, let full = fullHostname(of: pod) else { return hostname(of: pod) }
+            guard full.utf8.count <= 64 else {
+                throw .invalid(
+                    "FQDN \(full) is too long (64 characters is the max, \(full.utf8.count) characters requested)",
+                    object: "spec.setHostnameAsFQDN", hint: "shorten hostname, subdomain or namespace")
+            }
+            return full
+        }
     }
 
     private var linux: CRILinuxPodSandboxConfig {
@@ -94,6 +109,14 @@ func hostname(of pod: Pod) -> String {
     var name = String(pod.reference.name.prefix(63))
     while let last = name.last, last == "-" || last == "." { name.removeLast() }
     return name
+}
+
+/// The name DNS would know the pod by: with a subdomain, and not where the name is overridden.
+func fullHostname(of pod: Pod) -> String? {
+    guard let subdomain = pod.spec.subdomain, !subdomain.isEmpty, pod.spec.hostnameOverride?.isEmpty ?? true else {
+        return nil
+    }
+    return "\(hostname(of: pod)).\(subdomain).\(pod.reference.namespace).svc.cluster.local"
 }
 
 /// The pod's namespaces; the same for its sandbox and its containers.

@@ -34,8 +34,9 @@ struct ContainerStart: Sendable {
         var request = CRICreateContainerRequest()
         request.podSandboxID = sandbox.id
         request.config = config
-        request.sandboxConfig = SandboxConversion(pod: pod, node: context.settings).config(attempt: sandbox.attempt)
         do {
+            request.sandboxConfig = try SandboxConversion(pod: pod, node: context.settings).config(
+                attempt: sandbox.attempt)
             let id = try await context.runtime.createContainer(request).containerID
             await record(.normal, "Created", "Container created")
             return id

@@ -245,9 +245,11 @@ actor PodWorker {
             await sandboxFailed("FailedMount", SwiftletError.wrapping(error).description, pod)
             return false
         }
-        var request = CRIRunPodSandboxRequest()
-        request.config = SandboxConversion(pod: pod, node: context.settings).config(attempt: attempt)
-        do { _ = try await context.runtime.runPodSandbox(request) } catch {
+        do {
+            var request = CRIRunPodSandboxRequest()
+            request.config = try SandboxConversion(pod: pod, node: context.settings).config(attempt: attempt)
+            _ = try await context.runtime.runPodSandbox(request)
+        } catch {
             let message = "Failed to create pod sandbox: \(SwiftletError.wrapping(error))"
             await sandboxFailed("FailedCreatePodSandBox", message, pod)
             return false

@@ -51,11 +51,29 @@ extension PodRuntime {
         return .with { $0.url = url }
     }
 
+    /// One port a connection.
     public func portForward(_ request: CRIPortForwardRequest) async throws -> CRIPortForwardResponse {
-        _ = try pod(request.podSandboxID)
-        throw SwiftletError(
-            .unimplemented, "port forwarding needs a pod network, and pods have loopback only so far",
-            object: "PortForward")
+        let pod = try pod(request.podSandboxID)
+        let view = pod.view
+        let metadata = view.sandbox.config.metadata
+        let name = printable("\(metadata.namespace)/\(metadata.name)")
+        guard request.port.count == 1, let port = UInt16(exactly: request.port[0]), port > 0 else {
+            throw SwiftletError.invalid("one port from 1 to 65535 must be named", object: "port forward to pod \(name)")
+        }
+        guard view.isReady, let shim = view.shim else {
+            throw SwiftletError(.failedPrecondition, "it does not run", operation: "port forward", object: "pod \(name)")
+        }
+        let pid = view.sandbox.shimPID
+        let session = PortForwardSession(
+            pod: name,
+            shim: { () throws(SwiftletError) in
+                let process = try ProcessHandle(opening: pid)
+                // It answers, so that it lives, and the number is still its own.
+                _ = try shim.request(.state)
+                return process
+            }, port: port, context: context, readiness: readiness)
+        let url = try streaming().register(.portforward) { await session.serve($0) }
+        return .with { $0.url = url }
     }
 
     private func check(

@@ -90,6 +90,9 @@ final class StreamDescriptor: Sendable {
         for ticket in tickets { readiness.cancel(ticket) }
     }
 
+    /// Of a socket: the other end sees the end of what is written.
+    func endWriting() { _ = shutdown(raw, Int32(SHUT_WR)) }
+
     /// Closes it now. Only for who alone uses it.
     func close() { state.withLock { $0.descriptor = nil } }
 
