@@ -136,7 +136,7 @@ private func config(_ more: JSONValue, spec: JSONValue = [:], image: CRIImage = 
             "subdomain": "birds", "hostname": .string(String(repeating: "a", count: 50)), "setHostnameAsFQDN": true,
         ]
         let error = #expect(throws: SwiftletError.self) { try config(long) }
-        #expect(error?.message.contains("is too long (64 characters is the max, 84 characters requested)") == true)
+        #expect(error?.message.contains("is too long (64 characters is the max, 82 characters requested)") == true)
     }
 
     @Test func hostsFiles() throws {
