@@ -11,7 +11,10 @@ packages := \
 	binutils gcc make git python3 \
 	busybox-static debootstrap zstd xz-utils \
 	iproute2 kmod e2fsprogs util-linux qemu-system-x86 bc bison flex \
-	crun podman strace
+	crun podman strace \
+	skopeo umoci buildah
+# Debian's containerd would drive out Docker's own, which serves the benchmark as well.
+packages += $(if $(shell command -v containerd),,containerd)
 
 .PHONY: all build setup test unit integration bench demo install format lint clean
 all: build
@@ -53,6 +56,7 @@ integration: build
 
 bench: build
 	bench/run
+	bench/image-load
 
 demo: build
 	integration/demo
