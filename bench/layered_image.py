@@ -20,7 +20,9 @@ LAYERS = [
     ["git", "perl-modules-*", "libperl5*", "libpython3*-minimal", "libpython3*-stdlib"],
 ]
 # What images of Debian leave out, too.
-LEFT_OUT = ("/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/", "/dev", "/proc", "/run", "/sys", "/tmp")
+LEFT_OUT = (
+    "/usr/share/doc/", "/usr/share/man/", "/usr/share/locale/", "/usr/share/info/",
+    "/dev", "/proc", "/run", "/sys", "/tmp")
 ROOT_LINKS = ("bin", "sbin", "lib", "lib64")
 COMPRESSORS = {"gzip": ["gzip", "-6nc"], "zstd": ["zstd", "-3qc"]}
 SUFFIX = {"gzip": "gz", "zstd": "zst"}
@@ -43,7 +45,8 @@ class Image:
         return sum(path.stat().st_size for path in (self.layers(compression) if compression else self.plain)) / 1e6
 
     def entries(self):
-        return sum(len(subprocess.run(["tar", "-tf", path], stdout=subprocess.PIPE, check=True).stdout.splitlines()) for path in self.plain)
+        listings = (subprocess.run(["tar", "-tf", path], stdout=subprocess.PIPE, check=True) for path in self.plain)
+        return sum(len(listing.stdout.splitlines()) for listing in listings)
 
     def warm(self):
         for path in self.path.iterdir():
@@ -69,8 +72,8 @@ def make():
 def installed(patterns):
     """Package and version of what is installed of them, sorted."""
     done = subprocess.run(
-        ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${binary:Package} ${Version}\n", *patterns], stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL, text=True)
+        ["dpkg-query", "-W", "-f", "${db:Status-Abbrev} ${binary:Package} ${Version}\n", *patterns],
+        stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     found = sorted(line.split()[1:] for line in done.stdout.splitlines() if line.startswith("ii "))
     if not found:
         raise AssertionError(f"none of the packages {' '.join(patterns)} is installed: make setup")
@@ -86,7 +89,8 @@ def minimum():
 
 def files_of(packages):
     """Names below /, parents first; a name below a link of the root, such as bin, is told by where the link leads."""
-    listing = subprocess.run(["dpkg-query", "-L", *(name for name, _ in packages)], stdout=subprocess.PIPE, text=True, check=True)
+    listing = subprocess.run(
+        ["dpkg-query", "-L", *(name for name, _ in packages)], stdout=subprocess.PIPE, text=True, check=True)
     names = set()
     for name in listing.stdout.splitlines():
         if not name.startswith("/") or name == "/." or name.startswith(LEFT_OUT) or name[1:] in ROOT_LINKS:
@@ -121,8 +125,8 @@ def write(path, groups):
 def pack(path, names):
     text = "".join(f".{name}\0" for name in names).encode()
     subprocess.run(
-        ["tar", "-C", "/", "--format=pax", "--numeric-owner", "--no-recursion", "--xattrs", "--null", "-T", "-", "-cf", path],
-        input=text, check=True)
+        ["tar", "-C", "/", "--format=pax", "--numeric-owner", "--no-recursion", "--xattrs", "--null", "-T", "-",
+         "-cf", path], input=text, check=True)
 
 
 def digest_of(path):
@@ -137,7 +141,8 @@ def write_archive(image, compression, diff_ids):
         {"mediaType": f"{MEDIA}.layer.v1.tar+{compression}", "digest": digest_of(path), "size": path.stat().st_size}
         for path in image.layers(compression)]
     manifest = json.dumps({
-        "schemaVersion": 2, "mediaType": f"{MEDIA}.manifest.v1+json", "config": made.config_descriptor, "layers": made.layers})
+        "schemaVersion": 2, "mediaType": f"{MEDIA}.manifest.v1+json", "config": made.config_descriptor,
+        "layers": made.layers})
     made.manifest = {**made.manifest, **made.blob(manifest.encode(), f"{MEDIA}.manifest.v1+json")}
     made.set_index([made.manifest])
     layout = image.path / "layout"
@@ -146,6 +151,6 @@ def write_archive(image, compression, diff_ids):
         (layout / name).write_bytes(data)
     for path, descriptor in zip(image.layers(compression), made.layers):
         os.link(path, layout / made.path_of(descriptor))
-    subprocess.run(
-        ["tar", "-C", layout, "--hard-dereference", "-cf", image.archive(compression), "oci-layout", "index.json", "blobs"], check=True)
+    names = ["oci-layout", "index.json", "blobs"]
+    subprocess.run(["tar", "-C", layout, "--hard-dereference", "-cf", image.archive(compression), *names], check=True)
     shutil.rmtree(layout)

@@ -38,7 +38,8 @@ def timed(*words, **more):
 
 def together(first, second):
     """The figures of two commands, one after the other."""
-    return {name: max(value, second[name]) if name == "memory" else value + second[name] for name, value in first.items()}
+    return {
+        name: max(value, second[name]) if name == "memory" else value + second[name] for name, value in first.items()}
 
 
 class Process:
@@ -105,8 +106,8 @@ class Podman:
 
     def measure(self, image, compression, folder):
         command = [
-            "podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir", folder / "tmp", "--storage-driver", "overlay",
-            "--runtime", "crun", "--cgroup-manager", "cgroupfs"]
+            "podman", "--root", folder / "root", "--runroot", folder / "run", "--tmpdir", folder / "tmp",
+            "--storage-driver", "overlay", "--runtime", "crun", "--cgroup-manager", "cgroupfs"]
         environment = {**os.environ, "TMPDIR": str(folder)}
         load = [*command, "load", "-q", "-i", image.archive(compression)]
         quiet(*command, "images", env=environment)  # makes its store, as our daemon did at its start
@@ -132,8 +133,8 @@ CONTAINERD = """\
 version = 2
 root = "{folder}/root"
 state = "{folder}/state"
-disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.zfs",
-    "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.aufs", "io.containerd.internal.v1.opt"]
+disabled_plugins = ["io.containerd.grpc.v1.cri", "io.containerd.internal.v1.opt", "io.containerd.snapshotter.v1.aufs",
+    "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper", "io.containerd.snapshotter.v1.zfs"]
 [grpc]
 address = "{folder}/sock"
 [ttrpc]
@@ -148,13 +149,16 @@ class Containerd:
         (folder / "config.toml").write_text(CONTAINERD.format(folder=folder))
         ctr = ["ctr", "-a", folder / "sock"]
         with open(folder / "log", "wb") as log:
-            daemon = subprocess.Popen(["containerd", "--config", folder / "config.toml"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+            daemon = subprocess.Popen(
+                ["containerd", "--config", folder / "config.toml"], stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         try:
-            eventually(lambda: subprocess.run([*ctr, "version"], capture_output=True).returncode == 0, "containerd answers")
+            answers = [*ctr, "version"]
+            eventually(lambda: subprocess.run(answers, capture_output=True).returncode == 0, "containerd answers")
             load = [*ctr, "images", "import", "--snapshotter", "overlayfs", image.archive(compression)]
             took = Process(daemon.pid).load(*load)
             took["second load"] = timed(*load)["load"]
-            snapshots = subprocess.run([*ctr, "snapshots", "ls"], stdout=subprocess.PIPE, check=True).stdout.splitlines()
+            listing = subprocess.run([*ctr, "snapshots", "ls"], stdout=subprocess.PIPE, check=True)
+            snapshots = listing.stdout.splitlines()
             if len(snapshots) != 1 + len(image.plain):
                 raise AssertionError(f"containerd has not unpacked: {snapshots}")
             return took

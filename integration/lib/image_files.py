@@ -20,7 +20,8 @@ def files(path):
                     found[os.path.relpath(os.path.join(folder, name), path)] = file.read()
         return found
     with tarfile.open(path) as tar:
-        return {os.path.normpath(member.name): tar.extractfile(member).read() for member in tar if member.isreg() or member.issym()}
+        members = [member for member in tar if member.isreg() or member.issym()]
+        return {os.path.normpath(member.name): tar.extractfile(member).read() for member in members}
 
 
 def digest(data):
@@ -55,14 +56,15 @@ class OCI:
                 self.blobs[f"{algorithm}:{value}"] = data
 
     def names(self):
-        return [descriptor.get("annotations", {}).get("org.opencontainers.image.ref.name") for descriptor in self.index["manifests"]]
+        annotations = [descriptor.get("annotations", {}) for descriptor in self.index["manifests"]]
+        return [each.get("org.opencontainers.image.ref.name") for each in annotations]
 
     def images(self):
         """By image ID, the digests of manifest, config and layers, which are all there."""
         found = {}
         for descriptor in self.index["manifests"]:
             manifest = json.loads(self.blobs[descriptor["digest"]])
-            digests = [descriptor["digest"], manifest["config"]["digest"], *(layer["digest"] for layer in manifest["layers"])]
+            digests = [each["digest"] for each in (descriptor, manifest["config"], *manifest["layers"])]
             absent = [each for each in digests if each not in self.blobs]
             if absent:
                 raise AssertionError(f"{self.path}: the blobs {absent} are missing")

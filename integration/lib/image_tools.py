@@ -8,7 +8,7 @@ from pathlib import Path
 
 from . import machine
 
-# Of what containers/storage unpacks over several layers with the vfs driver, ACLs go missing: its copies leave them out.
+# Of several layers, containers/storage with the vfs driver loses ACLs: its copies of the lower ones leave them out.
 VFS_LOSES = "system.posix_acl"
 
 
@@ -50,7 +50,8 @@ class Store:
 
     def podman(self, *words, **more):
         # Its default runtime need not be installed, and nothing runs.
-        own = ["--tmpdir", self.folder / "tmp", "--runtime", "crun", "--cgroup-manager", "cgroupfs", "--events-backend", "none"]
+        own = ["--tmpdir", self.folder / "tmp", "--runtime", "crun", "--cgroup-manager", "cgroupfs"]
+        own += ["--events-backend", "none"]
         return self.tools.run("podman", *self.flags, *own, *words, **more)
 
     def ids(self):

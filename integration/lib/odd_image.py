@@ -35,7 +35,9 @@ def access_acl():
 
 def xattrs(**values):
     """PAX records, with bytes as they are; __ stands for the dot."""
-    return {f"SCHILY.xattr.{name.replace('__', '.')}": value.decode("utf-8", "surrogateescape") for name, value in values.items()}
+    return {
+        f"SCHILY.xattr.{name.replace('__', '.')}": value.decode("utf-8", "surrogateescape")
+        for name, value in values.items()}
 
 
 def at(seconds):
@@ -51,53 +53,91 @@ def layer(*entries):
 
 def base():
     return layer(
-        folder("./", 0o751, gid=12), folder("bin"), folder("etc"), folder("tmp", 0o1777), folder("shared", 0o2775, uid=0, gid=50),
-        entry("bin/tool", b"#!tool\n" * 10, mode=0o4755), entry("bin/bind", b"#!bind\n", mode=0o755, pax=xattrs(security__capability=capability())),
-        entry("etc/shadow", b"root:*\n", mode=0o640, gid=42), entry("etc/none", b"", mode=0), entry("etc/great-owner", b"o", **GREAT),
+        folder("./", 0o751, gid=12), folder("bin"), folder("etc"), folder("tmp", 0o1777),
+        folder("shared", 0o2775, gid=50),
+        entry("bin/tool", b"#!tool\n" * 10, mode=0o4755),
+        entry("bin/bind", b"#!bind\n", mode=0o755, pax=xattrs(security__capability=capability())),
+        entry("etc/shadow", b"root:*\n", mode=0o640, gid=42), entry("etc/none", b"", mode=0),
+        entry("etc/great-owner", b"o", **GREAT),
+        *links(), *devices(), *names(),
+        entry("xattr", b"x", pax=xattrs(user__colour=b"blue", user__binary=b"\0\xff\n=\0")),
+        folder("xattr-folder", pax=xattrs(user__colour=b"red")),
+        entry("acl", b"a", mode=0o674, pax=xattrs(system__posix_acl_access=access_acl())),
+        folder("acl-folder", pax=xattrs(system__posix_acl_default=access_acl())),
+        entry("acl-folder/in", b"inherits nothing"),
+        entry("precise", b"p", pax=at("1700000000.123456789")),
+        folder("precise-folder", pax=at("1600000000.987654321")),
+        symlink("precise-link", "precise", pax=at("1500000000.5")), entry("epoch", b"e", mtime=0),
+        entry("implied/deep/file", b"i"), folder("empty"), folder("empty/er", 0o700),
+        entry("noise", random.Random(1).randbytes(150_000)),
+        *to_be_changed())
+
+
+def links():
+    return [
         folder("links"), entry("links/a", b"linked\n", **LINKED), hardlink("links/b", "links/a", **LINKED),
-        folder("links/sub"), hardlink("links/sub/c", "links/a", **LINKED), symlink("absolute", "/etc/shadow"), symlink("dangling", "../../nowhere", uid=3, gid=4),
-        symlink("loop", "loop"), symlink("to-folder", "etc"), symlink("long-target", "t" * 150 + "/" + "u" * 150),
+        folder("links/sub"), hardlink("links/sub/c", "links/a", **LINKED),
+        symlink("absolute", "/etc/shadow"), symlink("dangling", "../../nowhere", uid=3, gid=4), symlink("loop", "loop"),
+        symlink("to-folder", "etc"), symlink("long-target", "t" * 150 + "/" + "u" * 150)]
+
+
+def devices():
+    return [
         folder("dev"), entry("dev/null", kind=tarfile.CHRTYPE, mode=0o666, device=(1, 3)),
         entry("dev/block", kind=tarfile.BLKTYPE, mode=0o660, gid=6, device=(7, 200)),
-        entry("dev/great", kind=tarfile.CHRTYPE, mode=0o600, device=(240, 70_000)), entry("dev/fifo", kind=tarfile.FIFOTYPE, mode=0o622),
-        entry("xattr", b"x", pax=xattrs(user__colour=b"blue", user__binary=b"\0\xff\n=\0")),
-        folder("xattr-folder", pax=xattrs(user__colour=b"red")), entry("acl", b"a", mode=0o674, pax=xattrs(system__posix_acl_access=access_acl())),
-        entry("precise", b"p", pax=at("1700000000.123456789")), folder("precise-folder", pax=at("1600000000.987654321")),
-        symlink("precise-link", "precise", pax=at("1500000000.5")), entry("epoch", b"e", mtime=0),
+        entry("dev/great", kind=tarfile.CHRTYPE, mode=0o600, device=(240, 70_000)),
+        entry("dev/fifo", kind=tarfile.FIFOTYPE, mode=0o622)]
+
+
+def names():
+    return [
         *(folder(LONG[:end]) for end in (110, 221, 332)), entry(f"{LONG}/{'f' * 200}", b"long\n"),
-        entry("implied/deep/file", b"i"), entry("unicode-\u00fc\u4e2d\U0001f426", b"u"), entry("caf\udce9", b"not UTF-8\n"),
-        entry("space and\nline", b"s"), folder("empty"), folder("empty/er", 0o700), entry("-dash", b"-"),
-        entry("noise", random.Random(1).randbytes(150_000)), folder("acl-folder", pax=xattrs(system__posix_acl_default=access_acl())),
-        entry("acl-folder/in", b"inherits nothing"),
-        # What the layers above change.
-        entry("removed", b"r"), folder("removed-folder"), entry("removed-folder/in", b"i"), folder("opaque", 0o750), entry("opaque/old", b"o"),
-        folder("opaque/old-folder"), entry("opaque/old-folder/deep", b"d"), entry("file-to-folder", b"f"), folder("folder-to-file"),
-        entry("folder-to-file/in", b"i"), folder("folder-to-link"), entry("folder-to-link/in", b"i"), symlink("link-to-folder", "etc"),
-        folder("remade"), entry("remade/old", b"o"), folder("again"), entry("again/kept", b"k"), entry("again/gone", b"g"),
-        folder("changed-below"), entry("changed-below/gone", b"g"), entry("changed-below/kept", b"k"), folder("mode-only", 0o700),
-        entry("mode-only/kept", b"k"))
+        entry("unicode-\u00fc\u4e2d\U0001f426", b"u"), entry("caf\udce9", b"not UTF-8\n"),
+        entry("space and\nline", b"s"), entry("-dash", b"-")]
+
+
+def to_be_changed():
+    """What the layers above change."""
+    return [
+        entry("removed", b"r"), folder("removed-folder"), entry("removed-folder/in", b"i"),
+        folder("opaque", 0o750), entry("opaque/old", b"o"), folder("opaque/old-folder"),
+        entry("opaque/old-folder/deep", b"d"),
+        entry("file-to-folder", b"f"), folder("folder-to-file"), entry("folder-to-file/in", b"i"),
+        folder("folder-to-link"), entry("folder-to-link/in", b"i"), symlink("link-to-folder", "etc"),
+        folder("remade"), entry("remade/old", b"o"), folder("again"), entry("again/kept", b"k"),
+        entry("again/gone", b"g"),
+        folder("changed-below"), entry("changed-below/gone", b"g"), entry("changed-below/kept", b"k"),
+        folder("mode-only", 0o700), entry("mode-only/kept", b"k")]
 
 
 def upper():
     return layer(
-        entry(".wh.removed"), entry(".wh.removed-folder"), folder("opaque", 0o711, uid=9), entry("opaque/.wh..wh..opq"),
-        entry("opaque/new", b"n"), folder("opaque/old-folder"), folder("file-to-folder"), entry("file-to-folder/in", b"now\n"),
-        entry("folder-to-file", b"now a file\n"), symlink("folder-to-link", "etc"), folder("link-to-folder", 0o701), entry("link-to-folder/in", b"i"),
-        folder("remade", 0o770), entry("remade/.wh.old"), entry("remade/new", b"n"), folder("again"), entry("again/.wh.gone"),
-        entry("changed-below/.wh.gone"), folder("mode-only", 0o755, uid=11), entry("precise", b"rewritten", pax=at("1700000001.000000001")),
-        folder("links"), hardlink("links/d", "etc/great-owner", **GREAT), entry("added", b"only here", mode=0o2755), entry("passing", b"p"))
+        entry(".wh.removed"), entry(".wh.removed-folder"),
+        folder("opaque", 0o711, uid=9), entry("opaque/.wh..wh..opq"), entry("opaque/new", b"n"),
+        folder("opaque/old-folder"),
+        folder("file-to-folder"), entry("file-to-folder/in", b"now\n"), entry("folder-to-file", b"now a file\n"),
+        symlink("folder-to-link", "etc"), folder("link-to-folder", 0o701), entry("link-to-folder/in", b"i"),
+        folder("remade", 0o770), entry("remade/.wh.old"), entry("remade/new", b"n"), folder("again"),
+        entry("again/.wh.gone"),
+        entry("changed-below/.wh.gone"), folder("mode-only", 0o755, uid=11),
+        entry("precise", b"rewritten", pax=at("1700000001.000000001")),
+        folder("links"), hardlink("links/d", "etc/great-owner", **GREAT),
+        entry("added", b"only here", mode=0o2755), entry("passing", b"p"))
 
 
 def top():
     return layer(
-        entry("removed", b"back\n", mode=0o600), folder("removed-folder", 0o711), entry(".wh.passing"), folder("again"), entry("again/gone", b"back"),
-        folder("opaque"), entry("opaque/.wh.new"), entry("opaque/newer", b"n"), folder("folder-to-file"), entry("folder-to-file/again", b"a"),
-        entry("file-to-folder", b"a file again\n"))
+        entry("removed", b"back\n", mode=0o600), folder("removed-folder", 0o711), entry(".wh.passing"),
+        folder("again"), entry("again/gone", b"back"), folder("opaque"), entry("opaque/.wh.new"),
+        entry("opaque/newer", b"n"),
+        folder("folder-to-file"), entry("folder-to-file/again", b"a"), entry("file-to-folder", b"a file again\n"))
 
 
 def archive(compression="gzip", ref=NAME):
-    config = {"Env": ["PATH=/bin", "BIRD=swift"], "Labels": {"org.example.bird": "swift"}, "User": "7:8", "WorkingDir": "/etc",
-              "Volumes": {"/shared": {}}, "ExposedPorts": {"80/tcp": {}}, "Entrypoint": ["/bin/tool"], "StopSignal": "SIGUSR1"}
+    config = {
+        "Env": ["PATH=/bin", "BIRD=swift"], "Labels": {"org.example.bird": "swift"}, "User": "7:8",
+        "WorkingDir": "/etc", "Volumes": {"/shared": {}}, "ExposedPorts": {"80/tcp": {}}, "Entrypoint": ["/bin/tool"],
+        "StopSignal": "SIGUSR1"}
     return archives.OCIArchive([base(), upper(), top()], ref=ref, compression=compression, config=config)
 
 

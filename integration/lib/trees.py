@@ -30,7 +30,9 @@ def facts(path):
     kind = KINDS[stat.S_IFMT(status.st_mode)]
     said = {
         "kind": kind, "mode": oct(stat.S_IMODE(status.st_mode)), "uid": status.st_uid, "gid": status.st_gid,
-        "mtime": status.st_mtime_ns, "xattrs": attributes(path), "inode": (status.st_dev, status.st_ino),
+        "mtime": status.st_mtime_ns, "xattrs": attributes(path),
+        # A folder has no other names, and overlay may number it anew.
+        "inode": path if kind == "folder" else (status.st_dev, status.st_ino),
     }
     if kind == "file":
         with open(path, "rb") as file:
@@ -39,9 +41,6 @@ def facts(path):
         said["target"] = os.readlink(path)
     elif kind.endswith("device"):
         said["device"] = (os.major(status.st_rdev), os.minor(status.st_rdev))
-    if kind == "folder":
-        del said["inode"]  # has no other names; overlay may number it anew
-        said["inode"] = (path,)
     return said
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from lib import image_files, odd_image, trees
 from lib.case import DaemonCase
 from lib.image_tools import VFS_LOSES, Store, Tools, needs_programs
-from lib.machine import needs
+from lib.machine import RELEASE, needs
 
 
 class ToolCase(DaemonCase):
@@ -53,18 +53,21 @@ class ToolCase(DaemonCase):
         `root`: whether the image has an entry for the root itself."""
         def strip(found):
             for facts in found.values():
-                facts["xattrs"] = {key: value for key, value in facts["xattrs"].items() if not key.startswith(tuple(losing))}
+                facts["xattrs"] = {
+                    key: value for key, value in facts["xattrs"].items() if not key.startswith(tuple(losing))}
             if not root:
                 del found[""]
             return found
 
         with self.mounted(name) as path:
-            differing = trees.differences(
-                strip(trees.tree(path)), strip(trees.tree(theirs)), lambda name, field: field == "mtime" and name in untimed)
+            ours = strip(trees.tree(path))
+        differing = trees.differences(
+            ours, strip(trees.tree(theirs)), lambda name, field: field == "mtime" and name in untimed)
         self.assertEqual(differing, [])
 
     def assertSavedOCI(self, original, name, ident):
-        """Saved in OCI's form it has all of the original's blobs, `original` by digest, and its name; gives the archive."""
+        """Saved in OCI's form it has the original's blobs, of which `original` are the digests, and its name; gives the
+        archive."""
         path = self.save("oci", name)
         saved = image_files.OCI(path)
         self.assertEqual(saved.images(), {ident: original})
@@ -96,7 +99,7 @@ class Skopeo(ToolCase):
         cls.tools.copy("oci-archive:odd.tar", "dir:plain-folder")
 
     def check(self, form, source, *flags):
-        """The image from `source` in skopeo's `form` loads and is the same, saved in both forms and read by skopeo, too."""
+        """The image from `source` in skopeo's `form` loads and is the same, also saved and read by skopeo."""
         transport, _, suffix = form.partition(":")
         name = f"localhost/test/{transport}{suffix.replace(':', '-')}:1"
         path = self.file(f"{transport}{suffix.replace(':', '-')}{'' if transport == 'oci' else '.tar'}")
@@ -137,7 +140,8 @@ class Skopeo(ToolCase):
         self.assertEqual(self.check("oci:zstd", "dir:plain-folder", "--dest-compress-format", "zstd"), self.ident)
 
     def test_zstd_in_chunks_with_a_table_of_contents(self):
-        self.assertEqual(self.check("oci:chunked", "dir:plain-folder", "--dest-compress-format", "zstd:chunked"), self.ident)
+        ident = self.check("oci:chunked", "dir:plain-folder", "--dest-compress-format", "zstd:chunked")
+        self.assertEqual(ident, self.ident)
 
     def test_plain_layers_that_say_gzip(self):
         # skopeo writes this media type here whatever the layers are.
@@ -149,10 +153,9 @@ class Skopeo(ToolCase):
         with open(self.file("piped.tar"), "rb") as file:
             self.daemon.cli("image", "load", "-", stdin=file)
         self.assertSameTree("localhost/test/piped:1", self.tree, odd_image.UNTIMED)
-        script = 'swiftlet=$1; shift; exec "$swiftlet" image save "$@" >piped-again.tar'
-        from lib.machine import RELEASE
-
-        self.tools.run("env", f"SWIFTLET_RUN={self.daemon.run_dir}", "sh", "-c", script, "-", RELEASE / "swiftlet", "localhost/test/piped:1")
+        self.tools.run(
+            "env", f"SWIFTLET_RUN={self.daemon.run_dir}", "sh", "-c", 'exec "$@" >piped-again.tar', "-",
+            RELEASE / "swiftlet", "image", "save", "localhost/test/piped:1")
         saved = image_files.OCI(self.file("piped-again.tar")).images()
         self.assertEqual(saved, image_files.OCI(self.file("piped.tar")).images())
         self.remove("localhost/test/piped:1")
@@ -176,8 +179,8 @@ class Umoci(ToolCase):
         umoci("umoci", "repack", "--refresh-bundle", "--image", "layout:three", bundle)
         umoci("umoci", "insert", "--image", "layout:three", "--opaque", bundle / "rootfs/links", "/again")
         umoci("umoci", "insert", "--image", "layout:three", "--whiteout", "/etc")
-        umoci("umoci", "config", "--image", "layout:three", "--config.env", "A=b", "--config.label", "x=y", "--config.user", "7",
-              "--config.volume", "/v", "--config.cmd", "tool", "--config.stopsignal", "SIGUSR1")
+        umoci("umoci", "config", "--image", "layout:three", "--config.env", "A=b", "--config.label", "x=y",
+              "--config.user", "7", "--config.volume", "/v", "--config.cmd", "tool", "--config.stopsignal", "SIGUSR1")
 
     def check(self, tag):
         """One of the layout's images alone, under a name of ours."""
@@ -243,7 +246,8 @@ COPY context/one /etc/none
         buildah("commit", "-q", first, "localhost/test/lower:1")
         second = buildah("from", "localhost/test/lower:1")
         odd_image.change(Path(buildah("mount", second)))
-        buildah("config", "--env", "A=b", "--label", "x=y", "--volume", "/v", "--user", "7:8", "--workingdir", "/etc", second)
+        buildah("config", "--env", "A=b", "--label", "x=y", "--volume", "/v", "--user", "7:8", "--workingdir", "/etc",
+                second)
         buildah("commit", "-q", second, "localhost/test/committed:1")
         context = cls.tools.folder / "context"
         context.mkdir()
@@ -334,7 +338,8 @@ class Podman(ToolCase):
                     self.check_loaded(name)
                     saved = self.assertSavedDocker(name, self.ids[name])
                     if form != "docker-archive":
-                        saved = self.assertSavedOCI(image_files.OCI(path).images()[self.ids[name]], name, self.ids[name])
+                        blobs = image_files.OCI(path).images()[self.ids[name]]
+                        saved = self.assertSavedOCI(blobs, name, self.ids[name])
                     self.check_taken_back(saved, name)
                     self.remove(name)
 
