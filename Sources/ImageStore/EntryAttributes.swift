@@ -10,12 +10,20 @@ struct EntryAttributes: Sendable {
     var modified: FileTime
     var extendedAttributes: [TarEntry.ExtendedAttribute] = []
 
+    /// Access lists whose names have no numbers yet are left out.
     init(_ entry: TarEntry) {
         mode = entry.mode
         uid = entry.uid
         gid = entry.gid
         modified = entry.modified
         extendedAttributes = entry.extendedAttributes.filter { Self.isTaken($0.name) }
+        add(entry.accessList, AccessControlList.accessName)
+        add(entry.defaultList, AccessControlList.defaultName)
+    }
+
+    private mutating func add(_ list: AccessControlList?, _ name: [UInt8]) {
+        guard let list, list.isResolved else { return }
+        extendedAttributes.append(.init(name: name, value: list.attribute))
     }
 
     init(_ status: FileStatus, extendedAttributes: [(FileName, [UInt8])]) {
@@ -37,12 +45,13 @@ struct EntryAttributes: Sendable {
         modified = FileTime(seconds: 0)
     }
 
+    static let capability = Array("security.capability".utf8)
+
     /// An archive may bring capabilities, ACLs and user attributes; never overlayfs' own, nor those of the host's
     /// security modules.
     static func isTaken(_ name: [UInt8]) -> Bool {
-        let text = String(decoding: name, as: UTF8.self)
-        if text == "security.capability" || text.hasPrefix("system.posix_acl_") { return true }
-        return text.hasPrefix("user.") && !text.hasPrefix("user.overlay.")
+        if name.starts(with: "user.".utf8) { return !name.starts(with: "user.overlay.".utf8) }
+        return name == capability || name == AccessControlList.accessName || name == AccessControlList.defaultName
     }
 
     func apply(to file: borrowing OwnedDescriptor) throws(SwiftletError) {
@@ -69,14 +78,14 @@ struct EntryAttributes: Sendable {
         try directory.setTime(name, modified)
     }
 
-    /// A user attribute is decoration: where the file system (or the kind of file) takes none it is left out. A lost
-    /// capability or ACL changes what a program may do, and is an error.
+    /// A user attribute is decoration: where the file system (or the kind of file) takes none, or none so large, it is left
+    /// out. A lost capability or ACL changes what a program may do, and is an error.
     private static func tolerating(
         _ attribute: TarEntry.ExtendedAttribute, _ body: () throws(SwiftletError) -> Void
     ) throws(SwiftletError) {
         do throws(SwiftletError) { try body() } catch {
             let isDecoration = attribute.name.starts(with: "user.".utf8)
-            guard isDecoration, error.errno == EOPNOTSUPP || error.errno == EPERM else { throw error }
+            guard isDecoration, [EOPNOTSUPP, EPERM, ENOSPC, E2BIG].contains(error.errno) else { throw error }
         }
     }
 }

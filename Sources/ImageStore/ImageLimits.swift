@@ -1,3 +1,5 @@
+import Errors
+
 /// What an archive may ask for before it is refused, and what is refused whatever it asks. Archives are hostile until
 /// they are stored.
 public struct ImageLimits: Sendable, Equatable {
@@ -11,8 +13,9 @@ public struct ImageLimits: Sendable, Equatable {
     public var layerBytes: Int64 = 128 << 30
     /// Entries of one layer.
     public var layerEntries = 4_000_000
-    /// Directories of one layer that it has something in but does not describe: they are kept in memory.
-    public var implicitDirectories = 500_000
+    /// Bytes of memory for the names of directories that layers put something in but do not describe: they are kept until
+    /// the end of a load, about 128 bytes each.
+    public var implicitBytes = 96 << 20
     /// Bytes of an archive or layer after decompression for each byte before, once past `ratioGrace`. Files of zeros reach
     /// 1,032 with gzip.
     public var compressionRatio: Int64 = 1100
@@ -49,4 +52,29 @@ public struct ImageDenials: OptionSet, Sendable, Hashable {
     public static let capabilities = ImageDenials(rawValue: 2)
     /// Character and block devices.
     public static let devices = ImageDenials(rawValue: 4)
+}
+
+extension ImageDenials {
+    /// Errors: `permissionDenied`, saying which flag refuses the entry.
+    func check(_ entry: TarEntry) throws(SwiftletError) {
+        switch entry.kind {
+        case .file:
+            if contains(.setuid), entry.mode & 0o6000 != 0 {
+                throw Self.refusal("is a set-user-ID or set-group-ID file", "setuid")
+            }
+            if contains(.capabilities),
+                entry.extendedAttributes.contains(where: { $0.name == EntryAttributes.capability })
+            {
+                throw Self.refusal("is a file with capabilities", "capabilities")
+            }
+        case .characterDevice, .blockDevice:
+            if contains(.devices) { throw Self.refusal("is a device", "devices") }
+        case .directory, .symbolicLink, .hardLink, .fifo: return
+        }
+    }
+
+    private static func refusal(_ what: String, _ name: String) -> SwiftletError {
+        SwiftletError(
+            .permissionDenied, "\(what), which this daemon refuses", hint: "swiftletd runs with --image-deny \(name)")
+    }
 }

@@ -2,44 +2,48 @@ import Errors
 import Glibc
 import LinuxSystem
 
-/// Writes a layer's entries below one directory, ready to be a layer of overlayfs. Every name is opened or made relative
-/// to its parent's descriptor and no link is ever followed, so no entry can reach outside, whatever its name or order.
-///
-/// Attributes of directories are set by `finish()`, when no more names are made in them. Directories that no entry
-/// describes and hard links to files of lower layers need the layers below.
+/// Writes a layer's entries below one directory, ready to be a layer of overlayfs. Hard links to files of lower layers
+/// need the layers below, and so do access lists that name users.
 final class LayerApplier {
-    private let root: Directory
+    private let tree: LayerTree
     private let form: WhiteoutForm
     private let limits: ImageLimits
-    /// The layers below, if known: needed for hard links into them.
+    /// The layers below, if known.
     private let lowers: LayeredView?
-    /// The directory last written to and those above it.
-    private var open: [(name: FileName, directory: Directory)] = []
-    private var directories: [LayerPath: EntryAttributes] = [:]
-    private var opaque: Set<LayerPath> = []
-    private(set) var implicit: Set<LayerPath> = []
-    private(set) var rootIsExplicit = false
-    private(set) var usedLowers = false
+    private var named: NamedAccessLists
+    private var usedLowers = false
+    private var rootIsOpaque = false
     private(set) var bytesWritten: Int64 = 0
+    /// As its files read, holes included.
+    private var bytesShown: Int64 = 0
     private(set) var entries = 0
 
-    init(root: Directory, form: WhiteoutForm, lowers: LayeredView?, limits: ImageLimits) {
-        self.root = root
+    init(
+        root: Directory, form: WhiteoutForm, lowers: LayeredView?, limits: ImageLimits,
+        budget: MemoryBudget = MemoryBudget(limit: .max)
+    ) {
+        tree = LayerTree(root: root, form: form, limits: limits, budget: budget)
         self.form = form
         self.lowers = lowers
         self.limits = limits
-        directories[LayerPath()] = .implicitDirectory
+        named = NamedAccessLists()
     }
 
-    /// A hard link's target is not in this layer, and the layers below are not known: unpack again when they are.
+    /// The layer cannot be written without those below, which are not known: unpack again when they are.
     static func needsLowers(_ error: SwiftletError) -> Bool { error.errno == ENOLINK }
+
+    /// The tree depends on the layers below it: it can serve only images that have the same ones there.
+    var dependsOnLowers: Bool { usedLowers || !tree.implicit.isEmpty }
+    var rootIsExplicit: Bool { tree.rootIsExplicit }
 
     /// Errors name the entry.
     func apply(_ entry: TarEntry, data: TarReader) throws(SwiftletError) {
         do throws(SwiftletError) {
             entries += 1
             guard entries <= limits.layerEntries else {
-                throw SwiftletError(.resourceExhausted, "the layer has more than \(limits.layerEntries) entries")
+                throw SwiftletError(
+                    .resourceExhausted, "the layer has more than \(limits.layerEntries) entries",
+                    hint: ImageLimits.hint("layer-entries"))
             }
             try write(entry, data)
         } catch {
@@ -48,255 +52,221 @@ final class LayerApplier {
     }
 
     private func write(_ entry: TarEntry, _ data: TarReader) throws(SwiftletError) {
-        let path = try LayerPath(entry.name, limits: limits)
-        guard let name = path.names.last else {
+        guard let name = try tree.enter(entry.name) else {
             guard entry.kind == .directory else { throw .invalid("it would replace the image's root directory") }
-            rootIsExplicit = true
-            directories[path] = EntryAttributes(entry)
+            tree.describeRoot(EntryAttributes(entry))
+            if entry.hasNamedLists { try keepNamedLists(entry, LayerPath()) }
             return
         }
-        for name in path.names.dropLast() {
-            guard try Whiteout(name) == nil else { throw .invalid("its parent has a whiteout's name") }
-        }
-        let parent = try directory(path.parent)
         if let whiteout = try Whiteout(name) {
             guard entry.kind != .directory else { throw .invalid("a directory has a whiteout's name") }
-            return try apply(whiteout, in: parent, at: path.parent)
+            return try apply(whiteout)
         }
+        if !limits.denied.isEmpty { try limits.denied.check(entry) }
         switch entry.kind {
-        case .directory:
-            try makeDirectory(name, in: parent, at: path)
-            directories[path] = EntryAttributes(entry)
-        case .file: try writeFile(entry, name, in: parent, at: path, data)
+        case .directory: try tree.describe(name, EntryAttributes(entry), entryName: entry.name)
+        case .file: try writeFile(entry, name, data)
         case .symbolicLink:
             guard !entry.linkTarget.isEmpty else { throw .invalid("its symbolic link has no target") }
-            try replacing(name, in: parent, at: path) { () throws(SwiftletError) in
+            try replacing(name) { parent throws(SwiftletError) in
                 try parent.makeSymbolicLink(name, to: FileName(entry.linkTarget))
             }
-            try EntryAttributes(entry).apply(to: name, in: parent, isLink: true)
-        case .hardLink: try makeHardLink(entry, name, in: parent, at: path)
-        case .fifo: try makeNode(entry, .fifo, 0, name, in: parent, at: path)
+            try EntryAttributes(entry).apply(to: name, in: tree.current, isLink: true)
+        case .hardLink: try makeHardLink(entry, name)
+        case .fifo: try makeNode(entry, .fifo, 0, name)
         case .characterDevice(let major, let minor):
             // Would read as a whiteout.
             guard (major, minor) != (0, 0) else {
                 throw .invalid("it is a character device 0/0, which no image may hold")
             }
-            let device = Directory.deviceNumber(major: major, minor: minor)
-            try makeNode(entry, .characterDevice, device, name, in: parent, at: path)
+            try makeNode(entry, .characterDevice, Directory.deviceNumber(major: major, minor: minor), name)
         case .blockDevice(let major, let minor):
-            let device = Directory.deviceNumber(major: major, minor: minor)
-            try makeNode(entry, .blockDevice, device, name, in: parent, at: path)
+            try makeNode(entry, .blockDevice, Directory.deviceNumber(major: major, minor: minor), name)
+        }
+        if entry.hasNamedLists, entry.kind != .symbolicLink, entry.kind != .hardLink {
+            // A directory is the current one itself by now.
+            let path = entry.kind == .directory ? tree.currentPath : tree.path(of: name)
+            try keepNamedLists(entry, path)
         }
     }
 
-    // MARK: Directories
-
-    /// The directory at `path`, made where it is missing.
-    private func directory(_ path: LayerPath) throws(SwiftletError) -> Directory {
-        var depth = 0
-        while depth < open.count, depth < path.names.count, open[depth].name == path.names[depth] { depth += 1 }
-        open.removeLast(open.count - depth)
-        while depth < path.names.count {
-            let parent = open.last?.directory ?? root
-            let name = path.names[depth]
-            let place = LayerPath(names: Array(path.names[...depth]))
-            let next = try openOrMake(name, in: parent, at: place)
-            open.append((name, next))
-            depth += 1
-        }
-        return open.last?.directory ?? root
-    }
-
-    private func openOrMake(
-        _ name: FileName, in parent: Directory, at place: LayerPath
-    ) throws(SwiftletError) -> Directory {
-        do throws(SwiftletError) { return try parent.openDirectory(name) } catch {
-            switch error.errno {
-            case ENOENT: break
-            case ENOTDIR, ELOOP:
-                guard let status = try parent.status(name), status.isOverlayWhiteout else {
-                    throw .invalid("its parent \(place.text) is a symbolic link or another file that is no directory")
-                }
-            default: throw error
+    private func keepNamedLists(_ entry: TarEntry, _ path: LayerPath) throws(SwiftletError) {
+        let status =
+            if entry.kind != .directory, let name = path.names.last {
+                try tree.current.status(name)
+            } else {
+                try tree.current.ownStatus()
             }
-        }
-        try makeDirectory(name, in: parent, at: place)
-        directories[place] = .implicitDirectory
-        implicit.insert(place)
-        return try parent.openDirectory(name)
+        if let status { try named.keep(entry, at: path, inode: status.inode) }
     }
 
-    /// A directory over a directory keeps what is in it. One over a whiteout hides what is below: it is opaque.
-    private func makeDirectory(_ name: FileName, in parent: Directory, at path: LayerPath) throws(SwiftletError) {
-        implicit.remove(path)
-        do throws(SwiftletError) { try parent.makeDirectory(name) } catch  where error.errno == EEXIST {
-            guard let status = try parent.status(name), status.kind != .directory else { return }
-            try parent.removeFile(name)
-            try parent.makeDirectory(name)
-            if status.isOverlayWhiteout { opaque.insert(path) }
+    /// Makes a name in the current directory, removing first what is there.
+    private func replacing<Result: ~Copyable>(
+        _ name: FileName, _ make: (Directory) throws(SwiftletError) -> Result
+    ) throws(SwiftletError) -> Result {
+        let parent = tree.current
+        do throws(SwiftletError) { return try make(parent) } catch  where error.errno == EEXIST {
+            try parent.removeTree(name)
+            return try make(parent)
         }
     }
 
-    // MARK: Other kinds
+    // MARK: Files and nodes
 
-    /// Makes a name, removing first what is there. What was open below it is no longer.
-    private func replacing(
-        _ name: FileName, in parent: Directory, at path: LayerPath, _ make: () throws(SwiftletError) -> Void
-    ) throws(SwiftletError) {
-        do throws(SwiftletError) { try make() } catch  where error.errno == EEXIST {
-            try remove(name, in: parent, at: path)
-            try make()
-        }
-    }
-
-    private func remove(_ name: FileName, in parent: Directory, at path: LayerPath) throws(SwiftletError) {
-        if open.count >= path.names.count, zip(open, path.names).allSatisfy({ $0.name == $1 }) {
-            open.removeLast(open.count - path.names.count + 1)
-        }
-        try parent.removeTree(name)
-    }
-
-    private func writeFile(
-        _ entry: TarEntry, _ name: FileName, in parent: Directory, at path: LayerPath, _ data: TarReader
-    ) throws(SwiftletError) {
-        let file = try createFile(name, in: parent, at: path)
+    private func writeFile(_ entry: TarEntry, _ name: FileName, _ data: TarReader) throws(SwiftletError) {
+        try show(entry.size)
+        let file = try replacing(name) { parent throws(SwiftletError) in try parent.createFile(name) }
         while true {
+            if entry.isSparse {
+                let hole = try data.skipHole()
+                if hole > 0 { try file.advance(by: hole) }
+            }
             let bytes = try data.read()
             if bytes.count == 0 { break }
             try file.writeAll(bytes)
             bytesWritten += Int64(bytes.count)
         }
+        if entry.isSparse { try file.setSize(entry.size) }
         try EntryAttributes(entry).apply(to: file)
     }
 
-    private func createFile(
-        _ name: FileName, in parent: Directory, at path: LayerPath
-    ) throws(SwiftletError) -> OwnedDescriptor {
-        do throws(SwiftletError) { return try parent.createFile(name) } catch  where error.errno == EEXIST {
-            try remove(name, in: parent, at: path)
-            return try parent.createFile(name)
+    /// Counts bytes that a file reads as, whether or not they take space.
+    private func show(_ bytes: Int64) throws(SwiftletError) {
+        guard bytes <= limits.layerBytes - bytesShown else {
+            throw SwiftletError(
+                .resourceExhausted, "the layer's files have more than \(limits.layerBytes) bytes",
+                hint: ImageLimits.hint("layer-size"))
         }
+        bytesShown += bytes
     }
 
     private func makeNode(
-        _ entry: TarEntry, _ kind: FileStatus.Kind, _ device: UInt64, _ name: FileName, in parent: Directory,
-        at path: LayerPath
+        _ entry: TarEntry, _ kind: FileStatus.Kind, _ device: UInt64, _ name: FileName
     ) throws(SwiftletError) {
-        try replacing(name, in: parent, at: path) { () throws(SwiftletError) in
+        try replacing(name) { parent throws(SwiftletError) in
             try parent.makeNode(name, kind, mode: 0o600, device: device)
         }
-        try EntryAttributes(entry).apply(to: name, in: parent, isLink: false)
+        try EntryAttributes(entry).apply(to: name, in: tree.current, isLink: false)
     }
 
-    private func makeHardLink(
-        _ entry: TarEntry, _ name: FileName, in parent: Directory, at path: LayerPath
-    ) throws(SwiftletError) {
+    // MARK: Hard links
+
+    private func makeHardLink(_ entry: TarEntry, _ name: FileName) throws(SwiftletError) {
         let target = try LayerPath(entry.linkTarget, limits: limits)
-        let shown = target.text
         guard let targetName = target.names.last else { throw .invalid("is a hard link to the root directory") }
         for name in target.names {
-            guard try Whiteout(name) == nil else { throw .invalid("is a hard link to a whiteout, \(shown)") }
+            guard try Whiteout(name) == nil else { throw .invalid("is a hard link to a whiteout, \(target.text)") }
         }
-        guard target != path else { return }
-        if try !exists(target) { try copyUp(target, shown) }
-        let directory = try openExisting(target.parent)
-        guard let status = try directory.status(targetName), status.kind != .directory else {
-            throw .invalid("is a hard link to a directory, \(shown)")
-        }
-        try replacing(name, in: parent, at: path) { () throws(SwiftletError) in
+        if targetName == name, tree.isCurrent(target.names.dropLast()) { return }
+        let directory = if let own = try ownDirectory(of: target) { own } else { try copyUp(target) }
+        try replacing(name) { parent throws(SwiftletError) in
             try parent.makeHardLink(name, to: targetName, in: directory)
         }
     }
 
-    private func openExisting(_ path: LayerPath) throws(SwiftletError) -> Directory {
-        path.names.isEmpty ? root : try root.openDirectory(below: path.joined)
-    }
-
-    private func exists(_ path: LayerPath) throws(SwiftletError) -> Bool {
+    /// The directory that has the link's target; nil when this layer has no such file.
+    private func ownDirectory(of target: LayerPath) throws(SwiftletError) -> Directory? {
+        guard let name = target.names.last else { return nil }
         do throws(SwiftletError) {
-            guard let name = path.names.last else { return true }
-            guard let status = try openExisting(path.parent).status(name) else { return false }
+            let directory = try tree.existing(target.names.dropLast())
+            guard let status = try directory.status(name) else { return nil }
             guard !status.isOverlayWhiteout else {
-                throw SwiftletError.invalid("is a hard link to \(path.text), which its own layer deletes")
+                throw SwiftletError.invalid("is a hard link to \(target.text), which its own layer deletes")
             }
-            return true
+            guard status.kind != .directory else {
+                throw SwiftletError.invalid("is a hard link to a directory, \(target.text)")
+            }
+            return directory
         } catch  where error.errno == ENOENT {
-            return false
+            return nil
         } catch  where error.errno == ELOOP || error.errno == ENOTDIR {
-            throw .invalid("is a hard link to \(path.text), which lies behind a symbolic link")
+            throw .invalid("is a hard link to \(target.text), which lies behind a symbolic link")
         }
     }
 
-    /// Brings a lower layer's file into this one, as overlayfs would before linking to it.
-    private func copyUp(_ path: LayerPath, _ shown: String) throws(SwiftletError) {
+    /// Brings a lower layer's file into this one, as overlayfs would before linking to it, and gives its directory.
+    private func copyUp(_ target: LayerPath) throws(SwiftletError) -> Directory {
         guard let lowers else {
-            throw SwiftletError(.notFound, "is a hard link to \(shown), which is not in its layer", errno: ENOLINK)
+            throw SwiftletError(
+                .notFound, "is a hard link to \(target.text), which is not in its layer", errno: ENOLINK)
         }
-        guard let name = path.names.last, case .other(let directory, _, let status)? = try lowers.node(path) else {
-            throw .invalid("is a hard link to \(shown), which is a file neither of its layer nor of those below")
+        guard let name = target.names.last, case .other(let source, _, let status)? = try lowers.node(target) else {
+            throw .invalid("is a hard link to \(target.text), which is a file neither of its layer nor of those below")
         }
         usedLowers = true
-        // The stack of open directories must be the entry's own again afterwards.
-        let saved = open
-        let parent = try self.directory(path.parent)
-        try copyFile(name, status, from: directory, to: parent)
-        open = saved
+        try show(status.size)
+        let own = tree.currentPath
+        try tree.open(target.names.dropLast())
+        let directory = tree.current
+        try copyFile(name, status, from: source, to: directory)
+        try tree.open(own.names[...])
+        return directory
     }
 
     // MARK: Whiteouts
 
-    private func apply(_ whiteout: Whiteout, in parent: Directory, at path: LayerPath) throws(SwiftletError) {
+    private func apply(_ whiteout: Whiteout) throws(SwiftletError) {
+        let parent = tree.current
         switch whiteout {
         case .ignored: return
         case .opaque:
-            if form == .overlay { opaque.insert(path) } else { try makeMarker(Whiteout.opaqueName, in: parent) }
-        case .name(let name):
-            guard form == .overlay else { return try makeMarker(Whiteout.marker(name), in: parent) }
-            guard let status = try parent.status(name) else {
-                return try parent.makeNode(name, .characterDevice, mode: 0)
-            }
-            // A whiteout only deletes what is below: this layer's own entry stays, and hides that already unless it is a
-            // directory.
-            if status.kind == .directory { opaque.insert(path.appending(name)) }
+            if tree.currentPath.names.isEmpty { return try hideRoot() }
+            try tree.hideLower(parent)
+        case .name(let name): try hide(name)
         }
     }
 
-    private func makeMarker(_ name: FileName, in parent: Directory) throws(SwiftletError) {
-        do throws(SwiftletError) { _ = try parent.createFile(name) } catch  where error.errno == EEXIST { return }
+    /// Deletes what the layers below have of a name in the current directory. This layer's own entry stays, and hides that
+    /// already unless it is a directory.
+    private func hide(_ name: FileName) throws(SwiftletError) {
+        let parent = tree.current
+        guard form == .overlay else {
+            do throws(SwiftletError) { _ = try parent.createFile(Whiteout.marker(name)) } catch
+                where error.errno == EEXIST
+            { return }
+            return
+        }
+        guard let status = try parent.status(name) else {
+            return try parent.makeNode(name, .characterDevice, mode: 0)
+        }
+        if status.kind == .directory { try tree.hideLower(try parent.openDirectory(name)) }
+    }
+
+    /// Overlayfs takes no opaque root: each name of the layers below is hidden by itself, at the end.
+    private func hideRoot() throws(SwiftletError) {
+        guard lowers != nil else {
+            throw SwiftletError(.notFound, "hides the whole of the layers below", errno: ENOLINK)
+        }
+        rootIsOpaque = true
+        usedLowers = true
+    }
+
+    private func hideNamesOfLowerRoots() throws(SwiftletError) {
+        try tree.open([])
+        for lower in lowers?.layers ?? [] {
+            for name in try lower.names() {
+                // What hides a name in a lower layer needs no hiding.
+                guard try Whiteout(name) == nil else { continue }
+                if try tree.root.status(name)?.kind == .directory {
+                    try tree.open([name])
+                    try tree.hideLower(tree.current)
+                    try tree.open([])
+                } else {
+                    try hide(name)
+                }
+            }
+        }
     }
 
     // MARK: The end
 
-    /// Sets what was put off for directories.
+    /// Sets what was put off. Errors as for an entry.
     func finish() throws(SwiftletError) {
-        open.removeAll()
-        for (path, attributes) in directories {
-            guard let directory = try existing(path) else { continue }
-            if opaque.contains(path) {
-                try directory.descriptor.setExtendedAttribute(overlayOpaqueAttribute, [0x79])
-            }
-            try attributes.apply(to: directory.descriptor)
-        }
+        if rootIsOpaque { try hideNamesOfLowerRoots() }
+        try tree.finish()
+        if try named.resolve(in: tree.root, lowers) { usedLowers = true }
     }
 
     /// Gives directories that no entry described the attributes they have in the layers below.
-    func adoptParents(from lowers: LayeredView) throws(SwiftletError) {
-        for path in implicit {
-            guard let directory = try existing(path), case .directory(let parts)? = try lowers.node(path),
-                let below = parts.first
-            else { continue }
-            let attributes = EntryAttributes(
-                try below.ownStatus(), extendedAttributes: try below.extendedAttributes("."))
-            try attributes.apply(to: directory.descriptor)
-        }
-    }
-
-    /// nil when a later entry took the directory's place.
-    private func existing(_ path: LayerPath) throws(SwiftletError) -> Directory? {
-        do throws(SwiftletError) { return try openExisting(path) } catch
-            where error.errno == ENOENT || error.errno == ENOTDIR || error.errno == ELOOP
-        {
-            return nil
-        }
-    }
+    func adoptParents(from lowers: LayeredView) throws(SwiftletError) { try tree.adoptParents(from: lowers) }
 }

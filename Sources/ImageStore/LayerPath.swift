@@ -7,6 +7,9 @@ struct LayerPath: Hashable, Sendable {
 
     init(names: [FileName] = []) { self.names = names }
 
+    /// As `joined` gives it.
+    init(joined: FileName) { names = joined == "." ? [] : joined.bytes.split(separator: 0x2f).map { FileName($0) } }
+
     /// Leading slashes and `.` mean nothing: a layer's names are relative to its root. Errors: `invalidArgument` for `..`
     /// and for what is longer than the kernel takes.
     init(_ raw: [UInt8], limits: ImageLimits) throws(SwiftletError) {
@@ -47,10 +50,10 @@ enum Whiteout: Equatable {
 
     /// nil when `name` is an ordinary one. Errors: `.wh.` with nothing after it, or with `.` or `..`.
     init?(_ name: FileName) throws(SwiftletError) {
-        guard name.bytes.starts(with: Self.prefix) else { return nil }
+        guard name.terminated[0] == 0x2e, name.bytes.starts(with: Self.prefix) else { return nil }
         if name == Self.opaqueName {
             self = .opaque
-        } else if name.bytes.starts(with: Self.prefix + Self.prefix) {
+        } else if name.bytes.dropFirst(Self.prefix.count).starts(with: Self.prefix) {
             self = .ignored
         } else {
             let target = FileName(name.bytes.dropFirst(Self.prefix.count))

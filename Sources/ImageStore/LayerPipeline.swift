@@ -21,7 +21,7 @@ final class UnpackedLayer: @unchecked Sendable {
     }
 
     /// The tree depends on the layers below it: it can serve only images that have the same ones there.
-    var dependsOnLowers: Bool { applier.usedLowers || !applier.implicit.isEmpty }
+    var dependsOnLowers: Bool { applier.dependsOnLowers }
     var rootIsExplicit: Bool { applier.rootIsExplicit }
     var bytes: Int64 { applier.bytesWritten }
     var entries: Int { applier.entries }
@@ -49,7 +49,7 @@ final class LayerPipeline {
     /// `object` names the layer in errors. `unpacked` counts plain bytes, for progress.
     init(
         name: FileName, directory: Directory, form: WhiteoutForm, lowers: [Directory]?, limits: ImageLimits,
-        object: String, unpacked: UnpackedBytes
+        object: String, unpacked: UnpackedBytes, budget: MemoryBudget
     ) throws(SwiftletError) {
         self.name = name
         self.directory = directory
@@ -68,7 +68,8 @@ final class LayerPipeline {
             let view = lowers.map { LayeredView(layers: $0) }
             writer = try WorkerThread { () throws(SwiftletError) in
                 do throws(SwiftletError) {
-                    let applier = LayerApplier(root: directory, form: form, lowers: view, limits: limits)
+                    let applier = LayerApplier(
+                        root: directory, form: form, lowers: view, limits: limits, budget: budget)
                     let tar = TarReader(QueueSource(plain), limits: limits)
                     while let entry = try tar.next() { try applier.apply(entry, data: tar) }
                     try tar.drain(limit: limits.layerBytes)

@@ -30,7 +30,7 @@ extension ImageLimits {
         Limit("document-size", .bytes, 1...1 << 30, \.documentBytes),
         Limit("layer-size", .bytes, 1...1 << 50, \.layerBytes),
         Limit("layer-entries", .count, 1...1_000_000_000, \.layerEntries),
-        Limit("implicit-directories", .count, 0...1_000_000_000, \.implicitDirectories),
+        Limit("implicit-size", .bytes, 0...1 << 40, \.implicitBytes),
         Limit("compression-ratio", .count, 1...1_000_000_000, \.compressionRatio),
         Limit("window-size", .bytes, 1 << 20...1 << 30, \.windowBytes),
         Limit("header-size", .bytes, 512...1 << 30, \.headerBytes),

@@ -9,6 +9,7 @@ final class LoadSession {
     let limits: ImageLimits
     let cancellation: LoadCancellation
     let unpacked = UnpackedBytes()
+    private let budget: MemoryBudget
     let name: FileName
     let blobs: Directory
     let layers: Directory
@@ -20,6 +21,7 @@ final class LoadSession {
         self.store = store
         limits = store.limits
         self.cancellation = cancellation
+        budget = MemoryBudget(limit: limits.implicitBytes)
         name = store.temporaryName("load")
         try store.directories.temporary.makeDirectory(name)
         let own = try store.directories.temporary.openDirectory(name)
@@ -60,6 +62,6 @@ final class LoadSession {
         try layers.makeDirectory(name, mode: 0o755)
         return try LayerPipeline(
             name: name, directory: try layers.openDirectory(name), form: store.whiteoutForm, lowers: lowers,
-            limits: limits, object: object, unpacked: unpacked)
+            limits: limits, object: object, unpacked: unpacked, budget: budget)
     }
 }

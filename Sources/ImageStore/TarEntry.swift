@@ -17,10 +17,18 @@ struct TarEntry: Sendable {
     var mode: UInt32
     var uid: UInt32
     var gid: UInt32
-    /// Bytes of data that follow; 0 unless a file.
+    /// Bytes the file has, holes included; 0 unless a file.
     var size: Int64
+    /// The file has holes: `TarReader.skipHole()` passes over them.
+    var isSparse = false
     var modified: FileTime
-    var extendedAttributes: [ExtendedAttribute]
+    var extendedAttributes: [ExtendedAttribute] = []
+    var accessList: AccessControlList?
+    /// Of a directory: what new files in it get.
+    var defaultList: AccessControlList?
+
+    /// Some access list has a name without its number.
+    var hasNamedLists: Bool { accessList?.isResolved == false || defaultList?.isResolved == false }
 
     struct ExtendedAttribute: Sendable, Equatable {
         let name: [UInt8]

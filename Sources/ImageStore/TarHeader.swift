@@ -1,20 +1,26 @@
 import Errors
 
-/// The fixed 512-byte header of tar: POSIX ustar, GNU and the old one.
+/// The fixed 512-byte header of tar: POSIX ustar, GNU and the old one. Borrows its bytes.
 struct TarHeader {
-    let bytes: [UInt8]
+    static let size = 512
 
-    /// Errors: `dataLoss` when the checksum is wrong: not a tar, or a damaged one.
-    init(_ bytes: [UInt8]) throws(SwiftletError) {
+    let bytes: UnsafeRawBufferPointer
+
+    /// nil for a block of zeros, which ends an archive. Errors: `dataLoss` when the checksum is wrong: not a tar, or a
+    /// damaged one.
+    init?(_ bytes: UnsafeRawBufferPointer) throws(SwiftletError) {
         self.bytes = bytes
-        let stored = try number(148, 8, "checksum")
         var unsigned: Int64 = 0
-        var signed: Int64 = 0
-        for (index, byte) in bytes.enumerated() {
-            let value = (148..<156).contains(index) ? 0x20 : byte
-            unsigned += Int64(value)
-            signed += Int64(Int8(bitPattern: value))
+        for byte in bytes { unsigned += Int64(byte) }
+        if unsigned == 0 { return nil }
+        var signed = unsigned
+        for byte in bytes where byte > 0x7f { signed -= 0x100 }
+        // The checksum's own field counts as blanks.
+        for byte in bytes[148..<156] {
+            unsigned += 0x20 - Int64(byte)
+            signed += 0x20 - Int64(Int8(bitPattern: byte))
         }
+        let stored = try number(148, 8, "checksum")
         // Some old writers summed signed bytes.
         guard stored == unsigned || stored == signed else {
             throw SwiftletError(.dataLoss, "a tar header has a wrong checksum: not a tar archive, or damaged")
@@ -22,28 +28,38 @@ struct TarHeader {
     }
 
     var type: UInt8 { bytes[156] }
-    var isPosix: Bool { bytes[257..<263].elementsEqual([0x75, 0x73, 0x74, 0x61, 0x72, 0]) }
+    private var isPosix: Bool { UnsafeRawBufferPointer(rebasing: bytes[257..<263]) == "ustar\0" }
+    var isGNU: Bool { UnsafeRawBufferPointer(rebasing: bytes[257..<263]) == "ustar " }
 
     var name: [UInt8] {
         let name = text(0, 100)
-        guard isPosix else { return name }
-        let prefix = text(345, 155)
-        return prefix.isEmpty ? name : prefix + [0x2f] + name
+        // GNU has other things in the prefix's place.
+        guard bytes[345] != 0, isPosix else { return name }
+        return text(345, 155) + [0x2f] + name
     }
 
     var linkName: [UInt8] { text(157, 100) }
 
     /// A field up to its first NUL.
-    func text(_ offset: Int, _ length: Int) -> [UInt8] { Array(bytes[offset..<(offset + length)].prefix { $0 != 0 }) }
+    private func text(_ offset: Int, _ length: Int) -> [UInt8] {
+        var end = offset
+        while end < offset + length, bytes[end] != 0 { end += 1 }
+        return Array(bytes[offset..<end])
+    }
+
+    func number(_ offset: Int, _ length: Int, _ field: StaticString) throws(SwiftletError) -> Int64 {
+        try Self.number(bytes, offset, length, field)
+    }
 
     /// Octal digits between blanks, or base 256 with the top bit set (GNU). Errors: `dataLoss`.
-    func number(_ offset: Int, _ length: Int, _ field: String) throws(SwiftletError) -> Int64 {
-        let digits = bytes[offset..<(offset + length)]
-        guard let first = digits.first else { return 0 }
-        if first & 0x80 != 0 { return try base256(digits, field) }
+    static func number(
+        _ bytes: UnsafeRawBufferPointer, _ offset: Int, _ length: Int, _ field: StaticString
+    ) throws(SwiftletError) -> Int64 {
+        if bytes[offset] & 0x80 != 0 { return try base256(bytes[offset..<(offset + length)], field) }
         var value: Int64 = 0
         var sawDigit = false
-        for byte in digits {
+        for index in offset..<(offset + length) {
+            let byte = bytes[index]
             switch byte {
             case 0x30...0x37:
                 guard value < 1 << 60 else { throw fault(field) }
@@ -57,7 +73,9 @@ struct TarHeader {
         return value
     }
 
-    private func base256(_ digits: ArraySlice<UInt8>, _ field: String) throws(SwiftletError) -> Int64 {
+    private static func base256(
+        _ digits: Slice<UnsafeRawBufferPointer>, _ field: StaticString
+    ) throws(SwiftletError) -> Int64 {
         let negative = digits.first == 0xff
         var value: Int64 = negative ? -1 : 0
         for (index, byte) in digits.enumerated() {
@@ -68,7 +86,30 @@ struct TarHeader {
         return value
     }
 
-    private func fault(_ field: String) -> SwiftletError {
+    private static func fault(_ field: StaticString) -> SwiftletError {
         SwiftletError(.dataLoss, "a tar header's \(field) is no number in range")
+    }
+}
+
+extension UnsafeRawBufferPointer {
+    static func == (bytes: UnsafeRawBufferPointer, text: StaticString) -> Bool {
+        bytes.count == text.utf8CodeUnitCount && bytes.starts(with: text)
+    }
+
+    func starts(with text: StaticString) -> Bool {
+        guard count >= text.utf8CodeUnitCount else { return false }
+        for index in 0..<text.utf8CodeUnitCount where self[index] != text.utf8Start[index] { return false }
+        return true
+    }
+
+    /// Whole decimal digits, nothing else; nil also for more than 18.
+    var decimal: Int64? {
+        guard count > 0, count <= 18 else { return nil }
+        var value: Int64 = 0
+        for byte in self {
+            guard byte >= 0x30, byte <= 0x39 else { return nil }
+            value = value * 10 + Int64(byte - 0x30)
+        }
+        return value
     }
 }

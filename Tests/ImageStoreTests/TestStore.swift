@@ -82,10 +82,10 @@ func exists(_ path: String) -> Bool {
     return lstat(path, &status) == 0
 }
 
-func run(_ command: String...) throws {
+func run(_ command: String..., arguments: [String] = []) throws {
     let process = Process()
     process.executableURL = URL(fileURLWithPath: "/usr/bin/env")
-    process.arguments = command
+    process.arguments = command + arguments
     try process.run()
     process.waitUntilExit()
     try #require(process.terminationStatus == 0, "\(command)")
