@@ -32,8 +32,10 @@ final class Daemon: Sendable {
     static func start(_ options: DaemonOptions, logger: Logger) async throws -> Daemon {
         let directories = StateDirectories(options)
         try await onOwnThread { try directories.prepare() }
+        let limits = try options.imageLimits()
         let store = try await onOwnThread {
-            try ImageStore(directory: options.root + "/images", snapshotter: options.snapshotter, logger: logger)
+            try ImageStore(
+                directory: options.root + "/images", limits: limits, snapshotter: options.snapshotter, logger: logger)
         }
         let snapshotter = store.snapshotter
         logger.info(

@@ -19,6 +19,20 @@ struct DaemonOptions: ParsableArguments {
     var images: String?
 
     @Option(
+        name: .customLong("image-limit"),
+        help: ArgumentHelp(
+            "What an image archive may ask for before it is refused; may be given again.",
+            discussion: "Known, with defaults: \(ImageLimits.limitNames.joined(separator: ", ")).",
+            valueName: "name=value"))
+    var imageLimitTexts: [String] = []
+
+    @Option(
+        name: .customLong("image-deny"),
+        help: ArgumentHelp(
+            "Refuse images that hold such files: \(ImageDenials.names.joined(separator: ", ")).", valueName: "kind,…"))
+    var imageDenyTexts: [String] = []
+
+    @Option(
         name: .customLong("cgroup-root"),
         help:
             "The cgroup that holds all pods, below the cgroup v2 mount. Default: swiftlet, or one of its own for another --run."
@@ -44,9 +58,22 @@ struct DaemonOptions: ParsableArguments {
         for (option, path) in [("--root", root), ("--run", run)] where !path.hasPrefix("/") {
             throw ValidationError("\(option) must be an absolute path, not \"\(path)\"")
         }
+        do { _ = try imageLimits() } catch { throw ValidationError("\(error)") }
         // Every socket in it must fit the 107 bytes of sockaddr_un: the longest is sandboxes/<64>/shim.sock, which is reached by
         // descriptor; the plain ones are short.
         if run.utf8.count > 90 { throw ValidationError("--run is too long for the sockets in it: at most 90 bytes") }
+    }
+
+    /// Errors: `invalidArgument`, naming the flag.
+    func imageLimits() throws(SwiftletError) -> ImageLimits {
+        var limits = ImageLimits()
+        do throws(SwiftletError) { for text in imageLimitTexts { try limits.set(text) } } catch {
+            throw error.during("--image-limit")
+        }
+        do throws(SwiftletError) {
+            for text in imageDenyTexts { limits.denied.formUnion(try ImageDenials(parsing: text)) }
+        } catch { throw error.during("--image-deny") }
+        return limits
     }
 
     /// The host's name as a DNS name, which a node's name must be.
