@@ -93,10 +93,11 @@ final class ClientConnection: Sendable {
                     if let closed = state.closed { return closed }
                     if let refused = state.refused.removeValue(forKey: id) { return refused }
                     state.calls[id] = continuation
+                    // Under the lock: whoever abandons it now says so behind it.
+                    send(JSONRPCLine.request(id: id, method: method, params: params))
                     return nil
                 }
-                if let refused { return continuation.resume(throwing: refused) }
-                send(JSONRPCLine.request(id: id, method: method, params: params))
+                if let refused { continuation.resume(throwing: refused) }
             }
         } onCancel: {
             self.abandon(id, SwiftletError(.cancelled, "cancelled", operation: "call", object: method))
@@ -118,10 +119,10 @@ final class ClientConnection: Sendable {
                         if let closed = state.closed { return closed }
                         if Task.isCancelled { return CancellationError() }
                         state.calls[id] = continuation
+                        send(JSONRPCLine.request(id: id, method: method, params: params))
                         return nil
                     }
-                    if let refused { return continuation.resume(throwing: refused) }
-                    send(JSONRPCLine.request(id: id, method: method, params: params))
+                    if let refused { continuation.resume(throwing: refused) }
                 }
             } onCancel: {
                 self.abandon(id, SwiftletError(.cancelled, "cancelled", operation: "open", object: method))
@@ -158,8 +159,14 @@ final class ClientConnection: Sendable {
         send(JSONRPCLine.request(id: nil, method: "rpc.cancel", params: Array(#"{"id":\#(id)}"#.utf8)))
     }
 
+    /// Lines go out in the order of the calls, from whatever thread.
     private func send(_ line: [UInt8]) {
-        channel.writeAndFlush(ByteBuffer(bytes: line)).whenFailure { self.lost("the request could not be sent: \($0)") }
+        let channel = channel
+        channel.eventLoop.execute {
+            channel.writeAndFlush(ByteBuffer(bytes: line)).whenFailure {
+                self.lost("the request could not be sent: \($0)")
+            }
+        }
     }
 
     // MARK: Answers, on the event loop

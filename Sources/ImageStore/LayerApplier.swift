@@ -51,8 +51,19 @@ final class LayerApplier {
         }
     }
 
+    /// As `LayerTree.enter`; `.none` for a whiteout that says nothing: umoci deletes one by one what was in a folder
+    /// that the same layer replaces by a file, which hides it all already.
+    private func enter(_ entry: TarEntry) throws(SwiftletError) -> FileName?? {
+        do throws(SwiftletError) { return .some(try tree.enter(entry.name)) } catch  where error.errno == ENOTDIR {
+            let name = entry.name[(entry.name.lastIndex(of: 0x2f).map { $0 + 1 } ?? 0)...]
+            guard entry.kind == .file, case .name? = try Whiteout(FileName(name)) else { throw error }
+            return .none
+        }
+    }
+
     private func write(_ entry: TarEntry, _ data: TarReader) throws(SwiftletError) {
-        guard let name = try tree.enter(entry.name) else {
+        guard let place = try enter(entry) else { return }
+        guard let name = place else {
             guard entry.kind == .directory else { throw .invalid("it would replace the image's root directory") }
             tree.describeRoot(EntryAttributes(entry))
             if entry.hasNamedLists { try keepNamedLists(entry, LayerPath()) }

@@ -101,7 +101,9 @@ final class LayerTree {
             case ENOTDIR, ELOOP:
                 guard let status = try parent.status(name), status.isOverlayWhiteout else {
                     let shown = path(of: name).text
-                    throw .invalid("its parent \(shown) is a symbolic link or another file that is no directory")
+                    throw SwiftletError(
+                        .invalidArgument,
+                        "its parent \(shown) is a symbolic link or another file that is no directory", errno: ENOTDIR)
                 }
             default: throw error
             }

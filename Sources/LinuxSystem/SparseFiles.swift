@@ -12,11 +12,4 @@ extension OwnedDescriptor {
     public borrowing func setSize(_ bytes: Int64) throws(SwiftletError) {
         try retrying("ftruncate") { ftruncate(raw, off_t(bytes)) }
     }
-
-    /// Absent is fine.
-    public borrowing func removeExtendedAttribute(_ attribute: FileName) throws(SwiftletError) {
-        if swl_fremovexattr(raw, attribute.terminated) < 0, swl_errno() != ENODATA {
-            throw systemError(swl_errno(), "fremovexattr", attribute.text)
-        }
-    }
 }

@@ -9,6 +9,19 @@ import Testing
 
 @Suite(needsRoot)
 struct LayerTests {
+    /// umoci deletes what was in a folder that the same layer makes a file of.
+    @Test func whiteoutsBelowAFileSayNothing() throws {
+        let test = try TestStore()
+        let lower: [TarWriter.Entry] = [.directory("d/"), .file("d/in", "old"), .directory("l/"), .file("l/in", "old")]
+        let upper: [TarWriter.Entry] = [
+            .file("d", "now a file"), .file("d/.wh.in"), .symlink("l", "d"), .file("l/.wh.in"), .file("after", "x"),
+        ]
+        let image = try test.load(try ArchiveBuilder(layers: [lower, upper]).oci())[0].image
+        #expect(try test.store.readFile(inImage: image.id, path: "/d") == Array("now a file".utf8))
+        #expect(try test.store.readFile(inImage: image.id, path: "/after") == Array("x".utf8))
+        #expect(try test.store.verify(image).faults == [])
+    }
+
     @Test func setsEverything() throws {
         let test = try TestStore()
         let capability: [UInt8] = [1, 0, 0, 2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]
