@@ -118,17 +118,19 @@ struct ImageLoader {
         let digest = place.descriptor.digest
         if let blob = contents.blobs[digest] {
             switch blob.unpacking {
-            case .done(let layer):
+            // Hashed while nothing told the algorithm: with another it is read again.
+            case .done(let layer) where layer.diffID.algorithm == place.diffID.algorithm:
                 // A tree that took attributes from the layers below cannot be given to another image as well.
                 contents.blobs[digest]?.unpacking = .none
                 return layer
             case .failed(let error) where !LayerApplier.needsLowers(error): throw error
-            case .failed, .none: break
+            case .failed, .done, .none: break
             }
         }
         let file = try openLayer(place, contents)
         let source = try DescriptorSource(file.raw, cancellation: session.cancellation)
-        let pipeline = try session.startPipeline(object: "layer \(digest)", lowers: below)
+        let pipeline = try session.startPipeline(
+            object: "layer \(digest)", lowers: below, algorithm: place.diffID.algorithm)
         do throws(SwiftletError) {
             while true {
                 let bytes = try source.read()

@@ -46,10 +46,10 @@ final class LayerPipeline {
     private let name: FileName
     private let directory: Directory
 
-    /// `object` names the layer in errors. `unpacked` counts plain bytes, for progress.
+    /// `object` names the layer in errors, `algorithm` is that of its diffID. `unpacked` counts plain bytes, for progress.
     init(
         name: FileName, directory: Directory, form: WhiteoutForm, lowers: [Directory]?, limits: ImageLimits,
-        object: String, unpacked: UnpackedBytes, budget: MemoryBudget
+        algorithm: Digest.Algorithm, object: String, unpacked: UnpackedBytes, budget: MemoryBudget
     ) throws(SwiftletError) {
         self.name = name
         self.directory = directory
@@ -57,7 +57,8 @@ final class LayerPipeline {
         let compressed = self.compressed
         decompressor = try WorkerThread { () throws(SwiftletError) in
             do throws(SwiftletError) {
-                return try Self.decompress(compressed, into: plain, limits: limits, object: object, unpacked: unpacked)
+                return try Self.decompress(
+                    compressed, into: plain, limits: limits, algorithm: algorithm, object: object, unpacked: unpacked)
             } catch {
                 compressed.abandon()
                 plain.finish(error)
@@ -89,10 +90,11 @@ final class LayerPipeline {
     }
 
     private static func decompress(
-        _ queue: ChunkQueue, into plain: ChunkQueue, limits: ImageLimits, object: String, unpacked: UnpackedBytes
+        _ queue: ChunkQueue, into plain: ChunkQueue, limits: ImageLimits, algorithm: Digest.Algorithm, object: String,
+        unpacked: UnpackedBytes
     ) throws(SwiftletError) -> Digest {
         let source = try decompressed(QueueSource(queue), object: object, limits: limits)
-        var hasher = try DigestHasher(.sha256)
+        var hasher = try DigestHasher(algorithm)
         var total: Int64 = 0
         while true {
             let bytes = try source.read()

@@ -57,11 +57,14 @@ final class LoadSession {
         return record
     }
 
-    func startPipeline(object: String, lowers: [Directory]?) throws(SwiftletError) -> LayerPipeline {
+    /// `algorithm` is that of the layer's diffID, where that is known: nearly all are sha256.
+    func startPipeline(
+        object: String, lowers: [Directory]?, algorithm: Digest.Algorithm = .sha256
+    ) throws(SwiftletError) -> LayerPipeline {
         let name = nextName()
         try layers.makeDirectory(name, mode: 0o755)
         return try LayerPipeline(
             name: name, directory: try layers.openDirectory(name), form: store.whiteoutForm, lowers: lowers,
-            limits: limits, object: object, unpacked: unpacked, budget: budget)
+            limits: limits, algorithm: algorithm, object: object, unpacked: unpacked, budget: budget)
     }
 }

@@ -23,6 +23,11 @@ struct ArchiveBuilder {
     var packing = Packing.gzip
     var platform: Platform = .host
     var command = ["sh"]
+    /// Of blobs' names, and of layers' plain bytes.
+    var algorithm = Digest.Algorithm.sha256
+    var diffAlgorithm = Digest.Algorithm.sha256
+    /// Instead of one that tells the truth.
+    var lyingConfig: [UInt8]?
 
     var tars: [[UInt8]] { layers.map { TarWriter.archive($0) } }
 
@@ -37,7 +42,8 @@ struct ArchiveBuilder {
     }
 
     func config() throws -> [UInt8] {
-        let diffIDs = try tars.map { JSONValue.string(try Digest.of($0).description) }
+        if let lyingConfig { return lyingConfig }
+        let diffIDs = try tars.map { JSONValue.string(try Digest.of($0, diffAlgorithm).description) }
         let value: JSONValue = [
             "architecture": .string(platform.architecture), "os": .string(platform.os),
             "variant": .string(platform.variant), "config": ["Cmd": .array(command.map { .string($0) })],
@@ -50,23 +56,30 @@ struct ArchiveBuilder {
         let config = try config()
         let layers = try tars.map { tar in
             let blob = blob(tar)
-            return Descriptor(mediaType: MediaType.ociLayerGzip, digest: try Digest.of(blob), size: Int64(blob.count))
+            return Descriptor(
+                mediaType: MediaType.ociLayerGzip, digest: try Digest.of(blob, algorithm), size: Int64(blob.count))
         }
         let descriptor = Descriptor(
-            mediaType: MediaType.ociConfig, digest: try Digest.of(config), size: Int64(config.count))
+            mediaType: MediaType.ociConfig, digest: try Digest.of(config, algorithm), size: Int64(config.count))
         return ImageManifest(config: descriptor, layers: layers).json.serialized()
     }
 
     /// Blobs by content: layers, config, manifest.
     func blobs() throws -> [[UInt8]] { tars.map(blob) + [try config(), try manifest()] }
 
-    static func blobEntry(_ bytes: [UInt8]) throws -> TarWriter.Entry {
-        TarWriter.Entry(name: "blobs/sha256/\(try Digest.of(bytes).hex)", data: bytes)
+    static func blobEntry(_ bytes: [UInt8]) throws -> TarWriter.Entry { try blobEntry(bytes, .sha256) }
+
+    static func blobEntry(_ bytes: [UInt8], _ algorithm: Digest.Algorithm) throws -> TarWriter.Entry {
+        let name = "blobs/\(algorithm.rawValue)/\(try Digest.of(bytes, algorithm).hex)"
+        // Longer than a header's name.
+        return TarWriter.Entry(name: name, data: bytes, pax: name.utf8.count > 99 ? [("path", Array(name.utf8))] : [])
     }
 
-    static func descriptor(_ bytes: [UInt8], name: String?, platform: Platform? = nil) throws -> JSONValue {
+    static func descriptor(
+        _ bytes: [UInt8], name: String?, platform: Platform? = nil, algorithm: Digest.Algorithm = .sha256
+    ) throws -> JSONValue {
         var value: JSONValue = [
-            "mediaType": .string(MediaType.ociManifest), "digest": .string(try Digest.of(bytes).description),
+            "mediaType": .string(MediaType.ociManifest), "digest": .string(try Digest.of(bytes, algorithm).description),
             "size": .int(Int64(bytes.count)),
         ]
         if let name { value["annotations"] = ["org.opencontainers.image.ref.name": .string(name)] }
@@ -84,8 +97,10 @@ struct ArchiveBuilder {
     static let marker = TarWriter.Entry.file("oci-layout", #"{"imageLayoutVersion":"1.0.0"}"#)
 
     func ociEntries() throws -> [TarWriter.Entry] {
-        let index = Self.index([try Self.descriptor(manifest(), name: name)])
-        return try [Self.marker] + blobs().map(Self.blobEntry) + [TarWriter.Entry(name: "index.json", data: index)]
+        let index = Self.index([try Self.descriptor(manifest(), name: name, algorithm: algorithm)])
+        return try [Self.marker] + blobs().map { try Self.blobEntry($0, algorithm) } + [
+            TarWriter.Entry(name: "index.json", data: index)
+        ]
     }
 
     func oci() throws -> [UInt8] { TarWriter.archive(try ociEntries()) }

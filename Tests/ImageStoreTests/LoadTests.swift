@@ -38,6 +38,27 @@ struct LoadTests {
         #expect(test.names("layers") == ["0", "1", "2"])
     }
 
+    @Test(arguments: Digest.Algorithm.allCases, Digest.Algorithm.allCases)
+    func takesBothAlgorithms(_ blobs: Digest.Algorithm, _ layers: Digest.Algorithm) throws {
+        let test = try TestStore()
+        // The second layer depends on the first.
+        let entries = Self.layers + [[.hardLink("link", "bin/a")]]
+        var builder = ArchiveBuilder(layers: entries, algorithm: blobs, diffAlgorithm: layers)
+        let image = try test.load(try builder.oci())[0].image
+        #expect(image.id.algorithm == blobs && image.config.diffIDs.allSatisfy { $0.algorithm == layers })
+        #expect(try test.store.readFile(inImage: image.id, path: "link") == Array("a".utf8))
+        #expect(try test.store.resolve(image.id.description).id == image.id)
+        #expect(try test.load(try builder.oci())[0].alreadyPresent)
+        let lie = try TestStore()
+        let hex = try Digest.of(builder.tars[1], layers).hex
+        builder.lyingConfig = Array(
+            String(decoding: try builder.config(), as: UTF8.self)
+                .replacingOccurrences(of: hex, with: String(hex.reversed())).utf8)
+        let error = #expect(throws: SwiftletError.self) { try lie.load(try builder.oci()) }
+        #expect(error?.code == .dataLoss && error?.message.contains("\(layers.rawValue):\(hex)") == true)
+        lie.expectEmpty()
+    }
+
     @Test func loadsFromAPipeAndCompressedWhole() throws {
         let builder = ArchiveBuilder(layers: Self.layers)
         #expect(try TestStore().loadPiped(try builder.oci()).count == 1)
