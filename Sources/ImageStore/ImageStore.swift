@@ -13,6 +13,7 @@ public final class ImageStore: Sendable {
     /// How root filesystems are made, found out by trying.
     public let snapshotter: SnapshotterReport
     let state: Mutex<StoreState>
+    let usages = SnapshotUsages()
     private let temporaryCounter = Atomic<Int>(0)
 
     /// `directory` is made when missing, locked against other processes, and rid of what a crash left. Errors:

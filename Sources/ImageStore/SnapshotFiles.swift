@@ -4,13 +4,6 @@ import OCI
 
 /// Looking at what snapshots hold.
 extension ImageStore {
-    /// Space the writable layer takes: overlay's upper directory, or the whole copy.
-    public func snapshotUsage(id: String) throws(SwiftletError) -> StoreUsage {
-        let record = try snapshotRecord(id)
-        let own = try directories.snapshots.openDirectory(FileName(id))
-        return try treeUsage(try own.openDirectory(record.ownTree))
-    }
-
     /// The bytes of a file as a container with this snapshot sees it, without mounting anything: links are followed inside
     /// the root only. nil when nothing is there. Errors: `failedPrecondition` for what is no regular file,
     /// `resourceExhausted` beyond `limit` bytes.
@@ -34,7 +27,7 @@ extension ImageStore {
     }
 
     /// Top first.
-    private func lowers(_ names: [String]) throws(SwiftletError) -> [Directory] {
+    func lowers(_ names: [String]) throws(SwiftletError) -> [Directory] {
         try names.reversed().map { name throws(SwiftletError) in try directories.layers.openDirectory(FileName(name)) }
     }
 }

@@ -168,6 +168,7 @@ extension ImageStore {
             return true
         }
         guard existed else { return }
+        usages.forget(id)
         try directories.temporary.removeTree(trash)
         try collectGarbage()
     }

@@ -110,28 +110,3 @@ struct TreeMerge {
         }
     }
 }
-
-/// Blocks and inodes a tree takes; a file with several names counts once. Names that go while it is walked are passed over.
-func treeUsage(_ root: Directory) throws(SwiftletError) -> StoreUsage {
-    var usage = StoreUsage(bytes: 0, inodes: 0)
-    var seen: Set<UInt64> = []
-    func visit(_ directory: Directory, depth: Int) throws(SwiftletError) {
-        let own = try directory.ownStatus()
-        usage.bytes += own.blocks * 512
-        usage.inodes += 1
-        for name in try directory.names() {
-            guard let status = try directory.status(name) else { continue }
-            if status.kind == .directory {
-                // Deeper than any path the kernel takes: made to hurt; not counted.
-                guard depth < 256, let child = try directory.openDirectoryIfPresent(name) else { continue }
-                try visit(child, depth: depth + 1)
-                continue
-            }
-            if status.links > 1, !seen.insert(status.inode).inserted { continue }
-            usage.bytes += status.blocks * 512
-            usage.inodes += 1
-        }
-    }
-    try visit(root, depth: 0)
-    return usage
-}

@@ -174,21 +174,9 @@ public final class Directory: Sendable {
     /// All names but `.` and `..`, in the directory's own order.
     public func names() throws(SwiftletError) -> [FileName] {
         var names: [FileName] = []
-        var buffer = [UInt8](repeating: 0, count: 32768)
-        guard lseek(raw, 0, SEEK_SET) == 0 else { throw systemError(swl_errno(), "lseek") }
-        while true {
-            let count = try retrying("getdents64") { swl_getdents(raw, &buffer, buffer.count) }
-            if count == 0 { return names }
-            var at = 0
-            // struct linux_dirent64: inode 8, offset 8, length 2, type 1, name.
-            while at + 19 < count {
-                let length = Int(buffer[at + 16]) | Int(buffer[at + 17]) << 8
-                guard length > 19, at + length <= count else { break }
-                let name = FileName(buffer[(at + 19)..<(at + length)])
-                if name.terminated != [0x2e, 0], name.terminated != [0x2e, 0x2e, 0] { names.append(name) }
-                at += length
-            }
-        }
+        var stream = try DirectoryStream(self)
+        while let name = try stream.next() { names.append(name) }
+        return names
     }
 }
 

@@ -67,7 +67,7 @@ struct SnapshotTests {
         try FileManager.default.createDirectory(atPath: "\(upper)/etc", withIntermediateDirectories: true)
         try Data("mine".utf8).write(to: URL(fileURLWithPath: "\(upper)/etc/passwd"))
         #expect(try read("etc/abs") == "mine")
-        #expect(try test.store.snapshotUsage(id: "c").inodes == 3)
+        #expect(try test.store.snapshotUsage(id: "c").usage.inodes == 3)
         #expect(try fileStat(upper).st_mode & 0o7777 == 0o751)
     }
 
@@ -133,13 +133,11 @@ struct SnapshotTests {
     @Test func removesDeepTrees() throws {
         let test = try TestStore()
         var directory = try Directory(making: "\(test.scratch)/deep")
-        let top = directory
         for _ in 0..<3000 {
             try directory.makeDirectory("d")
             _ = try directory.createFile("f")
             directory = try directory.openDirectory("d")
         }
-        #expect(try treeUsage(top).inodes > 400)
         try Directory(path: test.scratch).removeTree("deep")
         #expect(!exists("\(test.scratch)/deep"))
     }

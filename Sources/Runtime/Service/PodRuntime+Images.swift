@@ -61,16 +61,19 @@ extension PodRuntime: ImageService {
 
     public func imageFsInfo(_ request: CRIImageFsInfoRequest) async throws -> CRIImageFsInfoResponse {
         let images = context.images
-        let usage = try await context.threads.run { try images.usage() }
-        let filesystem = CRIFilesystemUsage.with {
+        let (image, containers) = try await context.threads.run { (try images.usage(), try images.snapshotsUsage()) }
+        return .with {
+            $0.imageFilesystems = [filesystem(image)]
+            $0.containerFilesystems = [filesystem(containers)]
+        }
+    }
+
+    private func filesystem(_ usage: StoreUsage) -> CRIFilesystemUsage {
+        .with {
             $0.timestamp = wallClockNanoseconds()
             $0.fsID.mountpoint = context.configuration.root
             $0.usedBytes.value = UInt64(clamping: usage.bytes)
             $0.inodesUsed.value = UInt64(clamping: usage.inodes)
-        }
-        return .with {
-            $0.imageFilesystems = [filesystem]
-            $0.containerFilesystems = [filesystem]
         }
     }
 

@@ -85,10 +85,10 @@ extension PodRuntime {
         }
         let layer = try context.images.snapshotUsage(id: record.id)
         stats.writableLayer = .with {
-            $0.timestamp = wallClockNanoseconds()
+            $0.timestamp = layer.takenAt
             $0.fsID.mountpoint = context.configuration.root
-            $0.usedBytes.value = UInt64(clamping: layer.bytes)
-            $0.inodesUsed.value = UInt64(clamping: layer.inodes)
+            $0.usedBytes.value = UInt64(clamping: layer.usage.bytes)
+            $0.inodesUsed.value = UInt64(clamping: layer.usage.inodes)
         }
         return stats
     }

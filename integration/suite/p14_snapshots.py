@@ -1,0 +1,145 @@
+"""Root filesystems: overlay or copies, many layers, and what is chosen where."""
+
+import json
+import shutil
+import subprocess
+
+from lib import archive
+from lib.archive import entry, folder, hardlink, layer
+from lib.case import DaemonCase
+from lib.daemon import eventually
+from lib.machine import needs, overlay_uppers
+from lib.pods import sleeper
+
+
+class SnapshotCase(DaemonCase):
+    def load(self, layers, ref, **config):
+        made = archive.OCIArchive(layers, ref=ref, compression="none", config=config)
+        self.daemon.load(made.write(self.daemon.scratch / "image.tar"))
+        return ref
+
+    def sh(self, script, pod=None, **more):
+        code, output = (pod or self.sandbox()).container("/bin/sh", "-c", script, **more).run()
+        self.assertEqual(code, 0, output)
+        return output
+
+    def report(self):
+        """What the daemon says of its root filesystems."""
+        return json.loads(self.daemon.rpc("Status", {"verbose": True})["info"]["config"])["rootFilesystems"]
+
+    def findings(self):
+        found = json.loads(self.daemon.cli("check", "-o", "json", check=False).stdout)
+        return {finding["name"]: finding for finding in found}
+
+
+class Choice(SnapshotCase):
+    IMAGE = False
+
+    def test_told_by_status_and_check(self):
+        report, findings = self.report(), self.findings()
+        self.assertEqual(report["kind"], "overlay" if overlay_uppers() else "copy")
+        self.assertIn(report["reason"], findings["snapshots"]["detail"])
+        self.assertEqual(findings["snapshots"]["verdict"], "ok" if overlay_uppers() else "limited")
+        for field, name in (("sharesData", "reflinks"), ("mapsOwners", "mapped owners")):
+            self.assertEqual(findings[name]["detail"], report[field]["reason"])
+            self.assertTrue(report[field]["reason"])
+
+    @needs("overlay")
+    def test_forced_overlay_that_does_not_work(self):
+        # An overlay's upper directory cannot lie on an overlay.
+        base = self.daemon.scratch / "stacked"
+        for name in ("lower", "upper", "work", "merged"):
+            (base / name).mkdir(parents=True)
+        options = f"lowerdir={base}/lower,upperdir={base}/upper,workdir={base}/work"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", options, base / "merged"], check=True)
+        self.addCleanup(shutil.rmtree, base)
+        self.addCleanup(subprocess.run, ["umount", base / "merged"], check=True)
+        command = [
+            *self.daemon.command()[:1], "--root", base / "merged/root", "--run", base / "run", "--cgroup-root",
+            self.daemon.cgroup + "-b", "--snapshotter", "overlay"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertSays(done.stderr + done.stdout, "use overlay as demanded", "--snapshotter", "merged/root/images")
+
+    def test_unknown_snapshotter(self):
+        command = [*self.daemon.command(), "--snapshotter", "zfs"]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertSays(done.stderr, "zfs", "auto", "overlay", "copy")
+
+
+class Copied(SnapshotCase):
+    """Copies where overlay would work as well."""
+
+    FLAGS = ("--snapshotter", "copy")
+
+    def test_said(self):
+        self.assertEqual(self.report()["kind"], "copy")
+        self.assertIn("as demanded", self.report()["reason"])
+
+    def test_merged_and_apart(self):
+        ref = self.load([
+            archive.busybox(
+                folder("d", 0o751, uid=7), entry("d/one", b"1"), hardlink("d/two", "d/one"), entry("gone", b"x"),
+                entry("cap", b"c", mode=0o6755, uid=5)),
+            layer(entry(".wh.gone"), folder("d", 0o700, uid=9), entry("d/three", b"3"))], "localhost/test/copied:1")
+        script = "stat -c '%n %a %u' /d /cap; ls /d; [ /d/one -ef /d/two ] && echo linked; [ -e /gone ] || echo gone; echo mine >/d/one"
+        pod = self.sandbox()
+        first = self.sh(script, pod, image=ref)
+        self.assertEqual(first.split("\n"), ["/d 700 9", "/cap 6755 5", "one", "three", "two", "linked", "gone", ""])
+        self.assertEqual(self.sh(script, pod, image=ref), first)  # what the first wrote is not in the second
+
+
+class Usage(SnapshotCase):
+    def test_writable_layer(self):
+        def used():
+            stats = self.daemon.rpc("ContainerStats", {"containerId": container.id})["stats"]["writableLayer"]
+            self.assertGreater(int(stats["timestamp"]), 0)
+            self.assertEqual(stats["fsId"]["mountpoint"], str(self.daemon.root))
+            return int(stats["usedBytes"]["value"]), int(stats["inodesUsed"]["value"])
+
+        container = sleeper(self.sandbox())
+        bytes_before, inodes_before = used()
+        everything = int(self.daemon.rpc("ImageFsInfo")["containerFilesystems"][0]["inodesUsed"]["value"])
+        script = """
+            mkdir /new; i=0; while [ $i -lt 50 ]; do i=$((i+1)); echo x >/new/$i; ln /new/$i /new/other-$i; done
+            dd if=/dev/zero of=/new/big bs=1M count=8 2>/dev/null; dd if=/dev/zero of=/new/hole bs=1 count=1 seek=1G 2>/dev/null
+            sync"""
+        self.assertEqual(container.exec("/bin/sh", "-c", script)[0], 0)
+        # Files with two names count once, and holes not at all.
+        eventually(lambda: used()[1] >= inodes_before + 53, "the new files are counted")
+        grown, inodes = used()
+        self.assertEqual(inodes, inodes_before + 53)
+        self.assertGreaterEqual(grown - bytes_before, 8 << 20)
+        self.assertLess(grown - bytes_before, 10 << 20)
+        total = self.daemon.rpc("ImageFsInfo")
+        self.assertGreaterEqual(int(total["containerFilesystems"][0]["inodesUsed"]["value"]), everything + 53)
+        self.assertGreater(int(total["imageFilesystems"][0]["usedBytes"]["value"]), 0)
+        self.assertEqual(container.exec("/bin/rm", "-r", "/new")[0], 0)
+        eventually(lambda: used()[0] < bytes_before + (1 << 20), "what is removed is not counted")
+
+
+class ManyLayers(SnapshotCase):
+    def check(self, count):
+        layers = [archive.busybox(folder("many"))]
+        layers += [layer(entry(f"many/{number}", b"%d" % number)) for number in range(1, count)]
+        ref = self.load(layers, f"localhost/test/layers:{count}")
+        script = f"ls /many | wc -l; cat /many/1 /many/{count - 1}; rm /many/1; echo new >/many/2; cat /many/2; ls /many | wc -l"
+        self.assertEqual(self.sh(script, image=ref), f"{count - 1}\n1{count - 1}new\n{count - 2}\n")
+        # Users are looked up through all of them.
+        code, output = self.sandbox().container("/bin/id", "-u", image=ref, security={"runAsUsername": "mara"}).run()
+        self.assertEqual((code, output), (0, "1500\n"))
+
+    def test_128(self):
+        self.check(128)
+
+    def test_500(self):
+        self.check(500)
+
+    def test_501_are_refused(self):
+        made = archive.OCIArchive(
+            [archive.busybox(), *(layer(entry(f"f{number}")) for number in range(500))], ref="localhost/test/layers:501",
+            compression="none")
+        done = self.daemon.cli("image", "load", made.write(self.daemon.scratch / "image.tar"), check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertSays(done.stderr, "500", "layers")
