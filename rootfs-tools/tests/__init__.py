@@ -1,0 +1,1 @@
+"""What `rootfs-tools/test` runs: a module a subject."""
