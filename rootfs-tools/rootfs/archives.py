@@ -1,13 +1,25 @@
 """The two archive formats: an OCI image layout in a tar, and what `docker save` wrote before version 25."""
 
 import hashlib
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from . import tar
-from .image import canonical
+from .errors import BuildError
+from .image import Image, canonical
 from .layers import SUFFIXES, Blob
+from .platforms import Platform
 
 OCI = "application/vnd.oci.image"
+
+
+@dataclass(frozen=True)
+class PlatformImage:
+    """An image for one platform, ready to be packed. `blobs` are the layers as they are to be stored, in the order of
+    `image.layers`."""
+
+    image: Image
+    platform: Platform
+    blobs: list
 
 
 class ArchiveWriter:
@@ -37,39 +49,52 @@ class ArchiveWriter:
         self.writer.close()
 
 
-def write_oci(out, image, blobs, compression, reference, platform, epoch):
-    """`blobs` are the layers as they are to be stored, in the order of `image.layers`."""
-    config = Blob.of_bytes(image.configuration(platform, epoch))
+def _descriptor(kind, blob):
+    return {"mediaType": f"{OCI}.{kind}", "digest": f"sha256:{blob.digest}", "size": blob.size}
 
-    def descriptor(kind, blob):
-        return {"mediaType": f"{OCI}.{kind}", "digest": f"sha256:{blob.digest}", "size": blob.size}
 
+def _index(manifests):
+    return canonical({"schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": manifests})
+
+
+def _manifest(ready, compression, epoch):
+    """The descriptor of the image's manifest, and all blobs that it leads to."""
+    config = Blob.of_bytes(ready.image.configuration(ready.platform, epoch))
     manifest = Blob.of_bytes(canonical({
         "schemaVersion": 2,
         "mediaType": f"{OCI}.manifest.v1+json",
-        "config": descriptor("config.v1+json", config),
-        "layers": [descriptor("layer.v1.tar" + SUFFIXES[compression], blob) for blob in blobs],
+        "config": _descriptor("config.v1+json", config),
+        "layers": [_descriptor("layer.v1.tar" + SUFFIXES[compression], blob) for blob in ready.blobs],
     }))
+    entry = _descriptor("manifest.v1+json", manifest) | {"platform": ready.platform.descriptor()}
+    return entry, [manifest, config, *ready.blobs]
+
+
+def write_oci(out, images, compression, reference, epoch):
+    """The layout's index names one thing: the image, or for several platforms an index of them."""
+    manifests = [_manifest(image, compression, epoch) for image in images]
+    entry, blobs = manifests[0][0], [blob for _, blobs in manifests for blob in blobs]
+    if len(manifests) > 1:
+        nested = Blob.of_bytes(_index([entry for entry, _ in manifests]))
+        entry, blobs = _descriptor("index.v1+json", nested), [nested, *blobs]
     # skopeo and podman look for the whole name in ref.name, containerd and Docker in their own annotation.
-    entry = descriptor("manifest.v1+json", manifest) | {
-        "platform": platform.descriptor(),
-        "annotations": {"org.opencontainers.image.ref.name": reference.full,
-                        "io.containerd.image.name": reference.full},
-    }
+    entry |= {"annotations": {"org.opencontainers.image.ref.name": reference.full,
+                              "io.containerd.image.name": reference.full}}
     archive = ArchiveWriter(out, epoch)
     archive.document("oci-layout", canonical({"imageLayoutVersion": "1.0.0"}))
-    archive.document("index.json", canonical({
-        "schemaVersion": 2, "mediaType": f"{OCI}.index.v1+json", "manifests": [entry]}))
+    archive.document("index.json", _index([entry]))
     archive.folder("blobs")
     archive.folder("blobs/sha256")
-    for blob in [manifest, config] + blobs:
+    for blob in blobs:
         archive.blob(f"blobs/sha256/{blob.digest}", blob)
     archive.close()
 
 
-def write_docker(out, image, blobs, _compression, reference, platform, epoch):
+def write_docker(out, images, _compression, reference, epoch):
     """`layer.tar` may be compressed in spite of its name; readers tell by its first bytes."""
-    configuration = image.configuration(platform, epoch)
+    [ready] = images
+    image, blobs = ready.image, ready.blobs
+    configuration = image.configuration(ready.platform, epoch)
     config = Blob.of_bytes(configuration)
     archive = ArchiveWriter(out, epoch)
     names, parent = [], ""
@@ -94,3 +119,10 @@ def write_docker(out, image, blobs, _compression, reference, platform, epoch):
 
 
 WRITERS = {"oci": write_oci, "docker": write_docker}
+
+
+def check(layout, platforms):
+    """Before anything is built."""
+    if layout == "docker" and len(platforms) > 1:
+        raise BuildError(f"a Docker archive holds one platform, not {', '.join(map(str, platforms))}; use --format oci "
+                         "or build an archive for each")

@@ -23,8 +23,10 @@ PACKAGES = {
 
 
 def say(text):
-    """Progress for a person; the standard output may be the image itself."""
-    print(f"rootfs: {text}", file=sys.stderr, flush=True)
+    """Progress for a person; the standard output may be the image itself. A file's name may hold what a terminal
+    takes for a command."""
+    shown = "".join(letter if letter.isprintable() or letter in "\n\t" else ascii(letter)[1:-1] for letter in text)
+    print(f"rootfs: {shown}", file=sys.stderr, flush=True)
 
 
 def need(*programs):

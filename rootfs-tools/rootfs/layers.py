@@ -36,7 +36,7 @@ class Blob:
 
 @dataclass(frozen=True)
 class Layer:
-    stem: str  # of its name in the cache
+    stem: str  # of its name in the cache; without one it is not kept
     tar: Blob
     created_by: str
 

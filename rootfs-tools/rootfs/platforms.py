@@ -16,6 +16,16 @@ DEBIAN = {
     ("s390x", ""): ("s390x", "s390x"),
 }
 
+# What no Debian package is there for, but a folder or a program may be made for.
+OTHERS = {
+    ("arm", "v6"): ("", "armv6l"),
+    ("loong64", ""): ("", "loongarch64"),
+    ("mips64le", ""): ("", "mips64"),
+    ("riscv64", ""): ("", "riscv64"),
+}
+
+EVERY = DEBIAN | OTHERS
+
 # The usual other spellings, and the variant that an architecture without one means.
 SPELLINGS = {"x86_64": "amd64", "aarch64": "arm64", "i386": "386", "armhf": "arm/v7", "armel": "arm/v5",
              "amd64/v1": "amd64", "arm64/v8": "arm64", "arm": "arm/v7"}
@@ -51,11 +61,17 @@ class Platform:
             return False
 
 
-def parse(text):
+def parse(text, known=DEBIAN):
     system, _, rest = text.partition("/")
     architecture, _, variant = SPELLINGS.get(rest, rest).partition("/")
-    found = DEBIAN.get((architecture, variant))
+    found = known.get((architecture, variant))
     if system != "linux" or found is None or text.endswith("/"):
-        known = ", ".join("linux/" + "/".join(filter(None, key)) for key in DEBIAN)
-        raise BuildError(f"platform {text!r}: Debian packages are known for {known}; give one of them to --platform")
+        choice = ", ".join("linux/" + "/".join(filter(None, key)) for key in known)
+        kind = "Debian packages are known for" if known is DEBIAN else "known are"
+        raise BuildError(f"platform {text!r}: {kind} {choice}; give one of them to --platform")
     return Platform(architecture, variant, *found)
+
+
+def parse_all(texts, known=DEBIAN):
+    """Each text may hold several, with commas between them. One that is given again, however spelt, is one."""
+    return list(dict.fromkeys(parse(text, known) for joined in texts for text in joined.split(",")))

@@ -15,7 +15,8 @@ class Reference:
 
     def __init__(self, text):
         def refuse(why):
-            raise BuildError(f"image name {text!r}: {why}; give one such as app:1.0 or registry.example/team/app:1.0")
+            raise BuildError(f"image name {text!r}: {why}; give --name one such as app:1.0 or "
+                             "registry.example/team/app:1.0")
 
         if "@" in text:
             refuse("a digest is computed from the image and cannot be given")

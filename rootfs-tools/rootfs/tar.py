@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from .errors import BuildError
+
 BLOCK = 512
 RECORD = 2 * BLOCK  # an archive ends with two zero blocks; no padding beyond them
 
@@ -95,7 +97,8 @@ class TarWriter:
             while left > 0:
                 chunk = source.read(min(left, 1 << 20))
                 if not chunk:
-                    raise OSError(f"{entry.content}: shrank while it was being archived")
+                    raise BuildError(f"{entry.content}: shrank while it was being archived; stop what writes to it "
+                                     "and build again")
                 self.out.write(chunk)
                 left -= len(chunk)
         self.out.write(bytes(-entry.size % BLOCK))

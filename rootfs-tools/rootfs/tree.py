@@ -1,11 +1,13 @@
 """A directory on disk as sorted archive entries, and the layer that leads from one such tree to another."""
 
+import errno
 import hashlib
 import os
 import stat
 from dataclasses import dataclass, replace
 
 from . import tar
+from .command import say
 from .errors import BuildError
 
 KINDS = {stat.S_IFREG: tar.FILE, stat.S_IFDIR: tar.DIRECTORY, stat.S_IFLNK: tar.SYMLINK, stat.S_IFIFO: tar.FIFO,
@@ -24,53 +26,81 @@ class Node:
 
 def scan(root, epoch):
     """Every path below `root` -> Node, in archive order. Times after `epoch` become `epoch`."""
-    paths = []
-    for folder, folders, files in os.walk(root):
-        inside = os.path.relpath(folder, root)
-        paths += [os.path.normpath(os.path.join(inside, name)) for name in folders + files]
-    nodes = {}
+    return {entry.path: Node(entry, _digest(entry)) for entry in read(root, epoch)}
+
+
+def read(root, epoch):
+    """The entries of what is below `root`, in archive order. `root` itself is not among them: what an image's own
+    root folder is like does not follow from where it was put together."""
     first = {}  # (device, inode) -> the path that carries the content; its other names become hard links to it
-    for path in sorted(paths, key=os.fsencode):
-        node = _node(root, path, epoch, first)
-        if node:
-            nodes[path] = node
-    return nodes
+    found = (_entry(root, path, epoch, first) for path in sorted(_paths(root), key=os.fsencode))
+    return [entry for entry in found if entry]
 
 
-def _node(root, path, epoch, first):
+def _paths(root):
+    device = os.stat(root).st_dev
+    pending = [""]
+    while pending:
+        inside = pending.pop()
+        with os.scandir(os.path.join(root, inside)) as folder:
+            for item in folder:
+                path = os.path.join(inside, item.name)
+                yield path
+                if item.is_dir(follow_symlinks=False):
+                    if item.stat(follow_symlinks=False).st_dev != device:  # say, a /proc, which has no end
+                        raise BuildError(f"/{path}: something else is mounted there, which would become part of the "
+                                         "image; unmount it, or build from a copy")
+                    pending.append(path)
+
+
+def _entry(root, path, epoch, first):
     place = os.path.join(root, path)
     status = os.lstat(place)
     kind = KINDS.get(stat.S_IFMT(status.st_mode))
     if kind is None:
-        return None  # a socket: no archive can hold one
+        say(f"/{path}: a socket, which no archive can hold; left out")
+        return None
     if os.path.basename(path).startswith(WHITEOUT):
         raise BuildError(f"/{path}: a name starting with {WHITEOUT!r} cannot be in an image; it would delete a file")
     entry = tar.Entry(path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid,
-                      min(int(status.st_mtime), epoch), xattrs=_xattrs(place))
+                      min(status.st_mtime_ns // 10**9, epoch), xattrs=xattrs(place, path))
     if kind != tar.DIRECTORY and status.st_nlink > 1:
         carrier = first.setdefault((status.st_dev, status.st_ino), path)
         if carrier != path:
-            return Node(replace(entry, kind=tar.HARDLINK, link=carrier, xattrs={}), b"")
+            return replace(entry, kind=tar.HARDLINK, link=carrier, xattrs={})
     if kind == tar.FILE:
-        with open(place, "rb") as content:
-            digest = hashlib.file_digest(content, "sha256").digest()
-        return Node(replace(entry, content=place, size=status.st_size), digest)
+        return replace(entry, content=place, size=status.st_size)
     if kind == tar.SYMLINK:
         entry.link = os.readlink(place)
     elif kind in (tar.CHARACTER, tar.BLOCKDEV):
         entry.device = (os.major(status.st_rdev), os.minor(status.st_rdev))
-    return Node(entry, b"")
+        if kind == tar.CHARACTER and entry.device == (0, 0):
+            raise BuildError(f"/{path}: character device 0:0 is how overlayfs marks a deleted file, and would delete "
+                             "one in a container; remove it")
+    return entry
 
 
-def _xattrs(place):
+def _digest(entry):
+    if entry.kind != tar.FILE:
+        return b""
+    with open(entry.content, "rb") as content:
+        return hashlib.file_digest(content, "sha256").digest()
+
+
+def xattrs(place, path):
     """Those that belong to the file; a label such as security.selinux belongs to this machine."""
-    return {name: os.getxattr(place, name, follow_symlinks=False)
-            for name in os.listxattr(place, follow_symlinks=False)
-            if name == "security.capability" or name.startswith(("user.", "system.posix_acl_"))}
-
-
-def entries(nodes):
-    return [node.entry for node in nodes.values()]
+    try:
+        names = os.listxattr(place, follow_symlinks=False)
+    except OSError as error:
+        if error.errno == errno.ENOTSUP:
+            return {}  # a filesystem without any
+        raise
+    kept = [name for name in names if name == "security.capability" or name.startswith(("user.", "system.posix_acl_"))]
+    for name in kept:
+        if "=" in name:
+            raise BuildError(f"/{path}: the extended attribute {name!r} cannot be in an archive, where a name ends at "
+                             "'='; remove it with setfattr --remove")
+    return {name: os.getxattr(place, name, follow_symlinks=False) for name in kept}
 
 
 def difference(lower, upper):

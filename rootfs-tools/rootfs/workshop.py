@@ -43,6 +43,12 @@ class Workshop:
         layers.write_tar(path, [replace(entry, mtime=self.epoch) for entry in ordered])
         return layers.Layer(self._stem(stem), layers.Blob.of_file(path), created_by)
 
+    def passing_layer(self, entries, created_by):
+        """A layer of sorted entries that is not kept in the cache: it is somebody's own, and may be large."""
+        path = os.path.join(self.cache.scratch(), "layer.tar")
+        layers.write_tar(path, entries)
+        return layers.Layer("", layers.Blob.of_file(path), created_by)
+
     def installed_layer(self, stem, packages, base, install, created_by):
         """The layer that `install(root)` makes of an empty tree, or of that of the layer `base`."""
         inputs = [str(self.epoch), str(self.platform), repr(self.apt.sources), _own_source(),
@@ -69,6 +75,10 @@ class Workshop:
         """The layer as it goes into an archive."""
         if compression == "none":
             return layer.tar
+        if not layer.stem:
+            path = f"{layer.tar.path}.{compression}"
+            layers.compress(layer.tar.path, path, compression)
+            return layers.Blob.of_file(path)
         path = self.cache.made(f"{layer.stem}.{compression}", [layer.tar.digest],
                                lambda target: layers.compress(layer.tar.path, target, compression))
         return layers.Blob.of_file(path)

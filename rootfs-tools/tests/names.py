@@ -38,6 +38,20 @@ class Names(unittest.TestCase):
             with self.subTest(text), self.assertRaisesRegex(BuildError, "--platform"):
                 platforms.parse(text)
 
+    def test_several_platforms(self):
+        for texts, expected in (
+                (["linux/amd64"], ["linux/amd64"]),
+                (["linux/arm64,linux/amd64", "linux/386"], ["linux/arm64", "linux/amd64", "linux/386"]),
+                (["linux/amd64", "linux/x86_64,linux/arm64/v8", "linux/arm64"], ["linux/amd64", "linux/arm64"])):
+            with self.subTest(texts):
+                self.assertEqual(list(map(str, platforms.parse_all(texts))), expected)
+        for texts in (["linux/amd64,"], [","], ["linux/amd64, linux/arm64"], ["linux/amd64", ""]):
+            with self.subTest(texts), self.assertRaisesRegex(BuildError, "--platform"):
+                platforms.parse_all(texts)
+        self.assertEqual(str(platforms.parse("linux/riscv64", platforms.EVERY)), "linux/riscv64")
+        with self.assertRaisesRegex(BuildError, "Debian packages"):
+            platforms.parse("linux/riscv64")
+
     def test_apt_sources(self):
         deb822 = ("# a comment\nTypes: deb deb-src\nURIs: http://m.example/debian\n"
                   "Suites: bookworm bookworm-updates\n bookworm-backports\nComponents: main contrib\n"

@@ -6,7 +6,7 @@ import shutil
 import subprocess
 import tarfile
 
-from .support import Scratch
+from .support import Archive, Scratch
 
 
 class OtherTools(Scratch):
@@ -30,6 +30,16 @@ class OtherTools(Scratch):
                                              f"dir:{self.place(layout + compression)}"],
                                             capture_output=True, check=False)
                     self.assertEqual(copied.returncode, 0, copied.stderr)
+
+    def test_skopeo_chooses_a_platform(self):
+        self.need("skopeo")
+        built = self.image("hello", "--platform", "linux/amd64,linux/arm64")
+        for architecture in ("amd64", "arm64"):
+            done = subprocess.run(["skopeo", "inspect", "--override-arch", architecture, "--config",
+                                   f"oci-archive:{built.path}"], capture_output=True, check=False)
+            self.assertEqual(done.returncode, 0, done.stderr)
+            self.assertEqual(json.loads(done.stdout),
+                             Archive(self, built.path, f"linux/{architecture}").config)
 
     def test_umoci(self):
         self.need("umoci")

@@ -17,6 +17,7 @@ from rootfs import cache
 
 ALL = "--all" in sys.argv
 CACHE = os.environ.get("ROOTFS_TEST_CACHE") or cache.default_folder()
+EPOCH = 1735689600  # what SOURCE_DATE_EPOCH is when it is not set
 BUILD = os.path.join(os.path.dirname(os.path.dirname(os.path.realpath(__file__))), "build")
 
 
@@ -37,15 +38,22 @@ class Scratch(unittest.TestCase):
     def image(self, name, *arguments, **options):
         """Builds it and returns it checked."""
         path = self.place(f"{name}.tar")
-        self.build(name, "-o", path, *arguments, **options)
-        return Archive(self, path)
+        self.build(name, *arguments, "-o", path, **options)
+        return Archive(self, path, latest=int(options.get("SOURCE_DATE_EPOCH", EPOCH)))
+
+    def from_dir(self, source, *arguments, **options):
+        """Wraps it and returns it checked."""
+        return self.image("from-dir", source, *arguments, **options)
 
 
 class Archive:
-    """Reads an archive as a loader would, and checks everything that is promised by a digest, a size or a count."""
+    """Reads an archive as a loader would, and checks everything that is promised by a digest, a size or a count. Of an
+    archive for several `platforms` it shows the image for the one that is given."""
 
-    def __init__(self, case, path):
+    def __init__(self, case, path, platform=None, latest=EPOCH):
         self.path = path
+        self.platform = platform
+        self.platforms = []
         with open(path, "rb") as content:
             self.digest = hashlib.file_digest(content, "sha256").hexdigest()
         with tarfile.open(path) as content:
@@ -64,7 +72,7 @@ class Archive:
                 case.assertEqual(paths, sorted(set(paths), key=os.fsencode))
                 for member in content:
                     case.assertEqual((member.uname, member.gname), ("", ""))
-                    case.assertLessEqual(member.mtime, 1735689600)
+                    case.assertLessEqual(member.mtime, latest)
 
     def _oci(self, case):
         case.assertEqual(json.loads(self.files["oci-layout"]), {"imageLayoutVersion": "1.0.0"})
@@ -72,11 +80,25 @@ class Archive:
         self.names = set(entry["annotations"].values())
         case.assertEqual(set(entry["annotations"]),
                          {"org.opencontainers.image.ref.name", "io.containerd.image.name"})
+        if entry["mediaType"] == "application/vnd.oci.image.index.v1+json":
+            case.assertNotIn("platform", entry)
+            entry = self._choose(case, json.loads(self._blob(case, entry)))
+        case.assertEqual(entry["mediaType"], "application/vnd.oci.image.manifest.v1+json")
         manifest = json.loads(self._blob(case, entry))
         self.config = json.loads(self._blob(case, manifest["config"]))
         self.media_types = {layer["mediaType"] for layer in manifest["layers"]}
-        case.assertEqual(entry["platform"]["architecture"], self.config["architecture"])
+        for key in ("architecture", "os", "variant"):
+            case.assertEqual(entry["platform"].get(key), self.config.get(key))
         return [self._blob(case, layer) for layer in manifest["layers"]]
+
+    def _choose(self, case, index):
+        case.assertEqual((index["schemaVersion"], index["mediaType"]),
+                         (2, "application/vnd.oci.image.index.v1+json"))
+        entries = {"/".join(entry["platform"][key] for key in ("os", "architecture", "variant")
+                            if key in entry["platform"]): entry for entry in index["manifests"]}
+        self.platforms = list(entries)
+        case.assertEqual(len(entries), len(index["manifests"]), "each platform once")
+        return entries[self.platform or self.platforms[0]]
 
     def _blob(self, case, descriptor):
         algorithm, _, hexadecimal = descriptor["digest"].partition(":")

@@ -1,4 +1,5 @@
-"""One module a recipe: `SUMMARY`, and `build(workshop)` which returns an Image."""
+"""One module a recipe: `SUMMARY`, `INSTALLS` (whether packages are installed, by running them), and `build(workshop)`
+which returns an Image."""
 
 from . import busybox, debian, hello, nginx, python
 

@@ -11,6 +11,7 @@ from ..errors import BuildError
 from ..image import Image
 
 SUMMARY = "busybox-static with its applets, users root, nobody and app (1000, also in group shared)"
+INSTALLS = False
 
 PASSWD = """\
 root:x:0:0:root:/root:/bin/sh

@@ -7,6 +7,7 @@ from ..image import Image
 from ..scrub import configure_dpkg, scrub, slim
 
 SUMMARY = f"Debian {sources.SUITE}, minbase, without manuals and translations"
+INSTALLS = True
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # What debootstrap's minbase is; of two ways to a merged /usr the one that has nothing to do.
 MINBASE = ("?essential", "?priority(required)", "apt", "usr-is-merged")
@@ -32,5 +33,4 @@ def base_layer(workshop):
 
 
 def build(workshop):
-    chroot.require(workshop.platform, "debian")
     return Image([base_layer(workshop)], {"Cmd": ["bash"], "Env": [PATH]})

@@ -9,6 +9,7 @@ from ..errors import BuildError
 from ..image import Image
 
 SUMMARY = "a static program that prints a greeting and exits; nothing else"
+INSTALLS = False
 GREETING = b"Hello from Swiftlet.\n"
 BASE = 0x400000
 HEADERS = 64 + 56  # the ELF header and one program header

@@ -2,12 +2,12 @@
 
 import os
 
-from .. import chroot
 from ..image import Image
 from .debian import PATH, base_layer
 from .packages import package_layer
 
 SUMMARY = "nginx on debian, port 80, logs on stdout and stderr, stopped by SIGQUIT"
+INSTALLS = True
 
 
 def finish(root):
@@ -17,7 +17,6 @@ def finish(root):
 
 
 def build(workshop):
-    chroot.require(workshop.platform, "nginx")
     base = base_layer(workshop)
     layer = package_layer(workshop, "nginx", base, ["nginx"], finish)
     return Image([base, layer], {

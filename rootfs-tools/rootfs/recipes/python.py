@@ -1,11 +1,12 @@
 """Three layers, as applications have them: the system, the language, the application."""
 
-from .. import chroot, tar
+from .. import tar
 from ..image import Image
 from .debian import PATH, base_layer
 from .packages import package_layer
 
 SUMMARY = "python3 on debian with a small HTTP server in /app, port 8000"
+INSTALLS = True
 
 APP = '''\
 """Answers every GET with where it runs; SIGTERM ends it."""
@@ -36,7 +37,6 @@ http.server.ThreadingHTTPServer(("", port), Handler).serve_forever()
 
 
 def build(workshop):
-    chroot.require(workshop.platform, "python")
     base = base_layer(workshop)
     language = package_layer(workshop, "python", base, ["python3"])
     app = workshop.literal_layer("python-app", [tar.directory("app"), tar.file("app/server.py", APP)],
