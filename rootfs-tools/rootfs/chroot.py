@@ -16,6 +16,7 @@ ENVIRONMENT = {
     "HOME": "/root",
     "LC_ALL": "C.UTF-8",
     "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+    "UCF_FORCE_CONFFOLD": "yes",  # what a recipe has put in place stays; the question would be kept, with a random name
 }
 
 # $1 is the folder, $2 what to show at its /mnt, or nothing for debootstrap, which makes /dev/fd and mounts /proc

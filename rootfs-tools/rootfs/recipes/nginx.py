@@ -18,7 +18,7 @@ def finish(root):
 
 def build(workshop):
     base = base_layer(workshop)
-    layer = package_layer(workshop, "nginx", base, ["nginx"], finish)
+    layer = package_layer(workshop, "nginx", base, ["nginx"], finish=finish)
     return Image([base, layer], {
         "Cmd": ["nginx", "-g", "daemon off;"],
         "Env": [PATH],

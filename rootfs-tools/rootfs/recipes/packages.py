@@ -4,12 +4,18 @@ from .. import chroot
 from ..scrub import scrub
 
 
-def package_layer(workshop, stem, base, wanted, finish=lambda root: None):
-    """`finish(root)` may change the tree after the packages are installed and cleaned up."""
+def _nothing(root):
+    pass
+
+
+def package_layer(workshop, stem, base, wanted, prepare=_nothing, finish=_nothing):
+    """`prepare(root)` may change the tree before the packages are installed, `finish(root)` after that and after
+    cleaning up."""
     packages = workshop.resolve(wanted, base)
 
     def install(root):
         workshop.apt.fetch(packages)
+        prepare(root)
         chroot.install(root, packages, wanted, workshop.cache.scratch(), workshop.epoch)
         scrub(root, workshop.epoch)
         finish(root)
