@@ -40,9 +40,13 @@ struct TreeComparison {
         compare(try actual.extendedAttributes("."), try expected.extendedAttributes("."), path)
         let wanted = Set(try expected.names())
         let found = Set(try actual.names())
-        for name in found.subtracting(wanted) { fault(path.appending(name), "is not in the layer") }
-        for name in wanted.subtracting(found) { fault(path.appending(name), "is missing") }
-        for name in wanted.intersection(found) where faults.count <= Self.limit {
+        // In order, so that of one file's names always the same is told of.
+        func sorted(_ names: Set<FileName>) -> [FileName] {
+            names.sorted { $0.bytes.lexicographicallyPrecedes($1.bytes) }
+        }
+        for name in sorted(found.subtracting(wanted)) { fault(path.appending(name), "is not in the layer") }
+        for name in sorted(wanted.subtracting(found)) { fault(path.appending(name), "is missing") }
+        for name in sorted(wanted.intersection(found)) where faults.count <= Self.limit {
             try compareEntry(name, actual, expected, path.appending(name))
         }
     }

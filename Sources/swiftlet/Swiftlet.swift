@@ -19,7 +19,9 @@ struct Swiftlet: AsyncParsableCommand {
         groupedSubcommands: [
             CommandGroup(
                 name: "Pods:", subcommands: [Run.self, Create.self, Apply.self, Get.self, Describe.self, Delete.self]),
-            CommandGroup(name: "Inside pods:", subcommands: [Logs.self, Exec.self, Attach.self, PortForward.self, Top.self, Wait.self]),
+            CommandGroup(
+                name: "Inside pods:",
+                subcommands: [Logs.self, Exec.self, Attach.self, PortForward.self, Top.self, Wait.self]),
             CommandGroup(name: "Images:", subcommands: [Image.self]),
             CommandGroup(
                 name: "This machine:", subcommands: [Check.self, RPC.self, Version.self, Completion.self]),

@@ -61,7 +61,8 @@ extension PodRuntime {
             throw SwiftletError.invalid("one port from 1 to 65535 must be named", object: "port forward to pod \(name)")
         }
         guard view.isReady, let shim = view.shim else {
-            throw SwiftletError(.failedPrecondition, "it does not run", operation: "port forward", object: "pod \(name)")
+            throw SwiftletError(
+                .failedPrecondition, "it does not run", operation: "port forward", object: "pod \(name)")
         }
         let pid = view.sandbox.shimPID
         let session = PortForwardSession(
