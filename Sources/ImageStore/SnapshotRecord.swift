@@ -8,6 +8,8 @@ import OCI
 /// does.
 struct SnapshotRecord: Sendable, Equatable {
     static let fileName = FileName("snapshot.json")
+    /// The directory of image volumes.
+    static let volumes = FileName("volumes")
 
     enum Use: String, Sendable {
         /// A container's root filesystem.
@@ -25,6 +27,8 @@ struct SnapshotRecord: Sendable, Equatable {
     /// Directories below `layers`, base first.
     let layerNames: [String]
     let createdAt: Int64
+    /// Paths in the container of its image volumes; the directory of each below `volumes` is its place here.
+    var volumes: [String] = []
     /// The caller's words.
     var note = ""
 
@@ -50,7 +54,7 @@ struct SnapshotRecord: Sendable, Equatable {
         let value: JSONValue = [
             "use": .string(use.rawValue), "image": .string(image.description), "kind": .string(kind.rawValue),
             "layerKeys": .array(layerKeys.map { .string($0) }), "layerNames": .array(layerNames.map { .string($0) }),
-            "createdAt": .int(createdAt), "note": .string(note),
+            "createdAt": .int(createdAt), "volumes": .array(volumes.map { .string($0) }), "note": .string(note),
         ]
         return value.serialized()
     }
@@ -68,7 +72,7 @@ extension SnapshotRecord {
         self.init(
             id: id, use: use, image: try Digest(parsing: value["image"]?.string ?? ""), kind: kind,
             layerKeys: keys.compactMap(\.string), layerNames: names.compactMap(\.string), createdAt: createdAt,
-            note: value["note"]?.string ?? "")
+            volumes: (value["volumes"]?.array ?? []).compactMap(\.string), note: value["note"]?.string ?? "")
     }
 }
 

@@ -74,7 +74,8 @@ final class SnapshotUsages: Sendable {
 }
 
 extension ImageStore {
-    /// Space a container takes besides its image: overlay's upper directory, or the whole copy. A second old, or more when
+    /// Space a container takes besides its image: overlay's upper directory, or the whole copy;
+    /// and its image volumes. A second old, or more when
     /// it holds many files. Errors: `notFound`.
     public func snapshotUsage(id: String) throws(SwiftletError) -> SnapshotUsage {
         try usage(of: try snapshotRecord(id))
@@ -104,6 +105,7 @@ extension ImageStore {
             let own = try snapshots.openDirectory(FileName(record.id))
             var walk = UsageWalk()
             try walk.add(try own.openDirectory(record.ownTree))
+            if !record.volumes.isEmpty { try walk.add(try own.openDirectory(SnapshotRecord.volumes)) }
             return walk.usage
         }
     }

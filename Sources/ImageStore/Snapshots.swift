@@ -12,22 +12,29 @@ public struct Snapshot: Sendable, Equatable {
 
 extension ImageStore {
     /// Makes a root filesystem of an image with a writable layer of its own. The same call again returns the same. Copying
-    /// takes as long as the image is large; overlay takes no time. Errors: `notFound` without the image, `alreadyExists`
-    /// when the ID is another image's, `aborted` while it is being made or removed, `invalidArgument` for a bad ID.
-    public func prepareSnapshot(id: String, image: Digest) throws(SwiftletError) -> RootFilesystem {
-        do throws(SwiftletError) { return rootFilesystem(try prepare(id, image, .container)) } catch {
+    /// takes as long as the image is large; overlay takes no time.
+    ///
+    /// `volumes`: absolute paths in the container, each without `.` and `..` and none twice, that get a directory of their
+    /// own; see `imageVolumes`. Errors: `notFound` without the image, `alreadyExists` when the ID is another image's or
+    /// has other volumes, `aborted` while it is being made or removed, `invalidArgument` for a bad ID.
+    public func prepareSnapshot(
+        id: String, image: Digest, volumes: [String] = []
+    ) throws(SwiftletError) -> RootFilesystem {
+        do throws(SwiftletError) {
+            return rootFilesystem(try prepare(id, image, .container, volumes: volumes))
+        } catch {
             throw error.during("prepare snapshot", printable(id))
         }
     }
 
     func prepare(
-        _ id: String, _ image: Digest, _ use: SnapshotRecord.Use, note: String = ""
+        _ id: String, _ image: Digest, _ use: SnapshotRecord.Use, volumes: [String] = [], note: String = ""
     ) throws(SwiftletError) -> SnapshotRecord {
         guard Self.isSnapshotID(id) else {
             throw .invalid("is no snapshot ID: at most 128 of A-Z a-z 0-9 _ . -, starting with a letter or digit")
         }
         let record: SnapshotRecord
-        switch try begin(id, image, use, note) {
+        switch try begin(id, image, use, volumes, note) {
         case .existing(let existing): return existing
         case .new(let new): record = new
         }
@@ -59,7 +66,7 @@ extension ImageStore {
 
     /// Reserves the ID and leases the image's layers.
     private func begin(
-        _ id: String, _ image: Digest, _ use: SnapshotRecord.Use, _ note: String
+        _ id: String, _ image: Digest, _ use: SnapshotRecord.Use, _ volumes: [String], _ note: String
     ) throws(SwiftletError) -> Beginning {
         try locked { state throws(SwiftletError) in
             guard !state.busySnapshots.contains(id) else {
@@ -68,6 +75,9 @@ extension ImageStore {
             if let existing = state.snapshots[id] {
                 guard existing.image == image, existing.use == use else {
                     throw SwiftletError(.alreadyExists, "exists as a \(existing.use) of image \(existing.image)")
+                }
+                guard existing.volumes == volumes else {
+                    throw SwiftletError(.alreadyExists, "exists with other volumes")
                 }
                 return .existing(existing)
             }
@@ -80,7 +90,8 @@ extension ImageStore {
             return .new(
                 SnapshotRecord(
                     id: id, use: use, image: image, kind: overlays ? .overlay : .copy, layerKeys: found.layerKeys,
-                    layerNames: layers.map(\.name), createdAt: wallClockNanoseconds(), note: note))
+                    layerNames: layers.map(\.name), createdAt: wallClockNanoseconds(), volumes: volumes,
+                    note: note))
         }
     }
 
@@ -96,6 +107,7 @@ extension ImageStore {
             try own.makeDirectory("work")
         }
         try rootAttributes(record).apply(to: root.descriptor)
+        try makeVolumes(record, in: own)
         try own.createFile(SnapshotRecord.fileName).writeAll(record.serialized())
     }
 

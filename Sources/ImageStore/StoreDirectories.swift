@@ -10,7 +10,8 @@ import OCI
 ///     blobs/<alg>/<hex>      configs, manifests and layers as they came, so that an image can be written out again
 ///                            byte for byte. This is the compressed size again, beside the unpacked layers.
 ///     layers/<n>             unpacked layers, each a lower directory for overlayfs; 0 is empty
-///     snapshots/<id>         containers' root filesystems: snapshot.json, and upper and work, or rootfs
+///     snapshots/<id>         containers' root filesystems, and views of images: snapshot.json; upper and work, or root,
+///                            or rootfs; volumes/<n>
 ///     tmp/…                  loads and removals under way; emptied at every start
 ///
 /// What index.json and the snapshots do not name is garbage: a crash at any point leaves garbage and nothing else.

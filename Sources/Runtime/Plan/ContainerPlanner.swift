@@ -32,12 +32,15 @@ struct ContainerPlanner {
         var stopSignal: Int32
         /// nil: any device.
         var deviceRules: [DeviceRule]?
+        /// Places of the image's volumes that nothing is mounted over. The caller makes them.
+        var imageVolumes: [String]
     }
 
     var surroundings: Surroundings
     var sandbox: Sandbox
 
-    /// Everything but the id, the record directory, the cgroup and the root filesystem, which the caller makes.
+    /// Everything but the id, the record directory, the cgroup, the root filesystem and the image's volumes, which the
+    /// caller makes.
     func plan(_ config: CRIContainerConfig, image: ImageConfig.ExecutionConfig) throws(SwiftletError) -> Result {
         let context = config.linux.securityContext
         try refuseUnsupported(config)
@@ -58,7 +61,8 @@ struct ContainerPlanner {
         return Result(
             plan: plan, user: user, stopSignal: try stopSignal(config, image: image),
             deviceRules: context.privileged
-                ? nil : try DevicePlanner.rules(config.devices, host: surroundings.host))
+                ? nil : try DevicePlanner.rules(config.devices, host: surroundings.host),
+            imageVolumes: try ImageVolumePaths.needed(image.volumes, besides: plan.mounts))
     }
 
     private func fill(mounts config: CRIContainerConfig, into plan: inout LaunchPlan) throws(SwiftletError) {

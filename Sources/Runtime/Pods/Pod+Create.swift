@@ -56,11 +56,13 @@ extension Pod {
             try context.devices.attach(rules, to: cgroup)
         }
         let images = context.images
-        let root = try images.prepareSnapshot(id: id, image: image.id)
+        let root = try images.prepareSnapshot(id: id, image: image.id, volumes: planned.imageVolumes)
         cleanup.push("remove snapshot \(id)") { try images.removeSnapshot(id: id) }
 
         var plan = planned.plan
         complete(&plan, id: id, cgroup: cgroup, root: root)
+        let volumes = try images.imageVolumes(ofSnapshot: id)
+        plan.mounts = ImageVolumePaths.mounts(volumes.map { ($0.path, $0.directory) }) + plan.mounts
         let record = ContainerRecord(
             id: id, sandboxID: self.id, config: config, imageName: name(image, asked: config.image.image),
             imageID: image.id.description,
