@@ -102,8 +102,8 @@ final class ContainerIO {
         input?.close()
     }
 
-    /// Nothing more can come, and all of it is in the log.
-    var isFinished: Bool { !log.isStalled && output?.ended != false && error?.ended != false }
+    /// Nothing more can come, and all of it is in the log and with those who were attached.
+    var isFinished: Bool { !log.isStalled && output?.isDone != false && error?.isDone != false }
 
     /// Called when it is finished, after the process has ended.
     var onFinished: () -> Void = {}

@@ -15,7 +15,9 @@ final class OutputPump {
     private var watch: EventLoop.Watch?
     private var attachments: [Attachment] = []
     private(set) var ended = false
-    /// Called at the end of the stream.
+    /// The stream has ended, and every attached client has what is its own of it.
+    var isDone: Bool { ended && attachments.isEmpty }
+    /// Called when it may have come to that.
     var onEnd: () -> Void = {}
 
     init(
@@ -38,7 +40,9 @@ final class OutputPump {
 
     func attach(_ descriptor: consuming OwnedDescriptor) throws(SwiftletError) {
         let attachment = try Attachment(descriptor, loop) { [weak self] closed in
-            self?.attachments.removeAll { $0 === closed }
+            guard let self else { return }
+            attachments.removeAll { $0 === closed }
+            if isDone { onEnd() }
         }
         if ended { attachment.finish() } else { attachments.append(attachment) }
     }
