@@ -102,7 +102,8 @@ struct ImageSelection {
         for descriptor in index.manifests where !descriptor.isArtifact {
             var names: [ImageReference] = []
             if let name = try Self.name(of: descriptor) { names.append(name) }
-            let candidates = try candidates(descriptor, depth: 0)
+            var seen: Set<Digest> = []
+            let candidates = try candidates(descriptor, depth: 0, &seen)
             if let at = groups.firstIndex(where: { $0.names == names }) {
                 groups[at].candidates += candidates
             } else {
@@ -152,8 +153,13 @@ struct ImageSelection {
         }
     }
 
-    private func candidates(_ descriptor: Descriptor, depth: Int) throws(SwiftletError) -> [Candidate] {
+    /// What a descriptor leads to; `seen` has what it led to before: indexes that name one another many times over would
+    /// else take for ever.
+    private func candidates(
+        _ descriptor: Descriptor, depth: Int, _ seen: inout Set<Digest>
+    ) throws(SwiftletError) -> [Candidate] {
         guard depth < 8 else { throw .invalid("are nested more than 8 deep", object: "indexes below index.json") }
+        guard seen.insert(descriptor.digest).inserted else { return [] }
         let what = "manifest"
         let name = "\(what) \(descriptor.digest)"
         let value = try document(descriptor.digest, size: descriptor.size, what)
@@ -170,7 +176,7 @@ struct ImageSelection {
                 throw .invalid("names manifests of which none is in the archive", object: "index \(descriptor.digest)")
             }
             var found: [Candidate] = []
-            for image in present { found += try candidates(image, depth: depth + 1) }
+            for image in present { found += try candidates(image, depth: depth + 1, &seen) }
             return found
         }
     }

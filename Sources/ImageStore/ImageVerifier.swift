@@ -81,7 +81,8 @@ private struct ImageVerifier {
     private func unpack(_ layer: ImageLayer, _ below: [Directory]) throws(SwiftletError) -> UnpackedLayer {
         let file = try store.openBlob(layer.digest)
         let source = try DescriptorSource(file.raw, cancellation: session.cancellation)
-        let pipeline = try session.startPipeline(object: "its blob", lowers: below)
+        let pipeline = try session.startPipeline(
+            object: "its blob", lowers: below, algorithm: layer.diffID.algorithm)
         var hasher = try DigestHasher(layer.digest.algorithm)
         do throws(SwiftletError) {
             var wanted = true
