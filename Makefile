@@ -16,7 +16,7 @@ packages := \
 # Debian's containerd would drive out Docker's own, which serves the benchmark as well.
 packages += $(if $(shell command -v containerd),,containerd)
 
-.PHONY: all build setup test unit integration bench demo install format lint clean
+.PHONY: all build setup test unit integration fuzz bench demo install format lint clean
 all: build
 
 build: setup
@@ -43,6 +43,8 @@ test: setup
 	@$(MAKE) -s unit
 	@integration/section "Integration"
 	@$(MAKE) -s integration
+	@integration/section "Fuzzing"
+	@integration/fuzz 10
 	@integration/section "Done"
 
 unit: setup
@@ -53,6 +55,11 @@ integration: build
 	integration/rooms
 	integration/run
 	integration/privileged
+
+# Seconds for each target.
+FUZZ_SECONDS ?= 300
+fuzz: setup
+	integration/fuzz $(FUZZ_SECONDS)
 
 bench: build
 	bench/run
@@ -72,11 +79,11 @@ install: build
 	$(release)/swiftlet --generate-completion-script fish >"$(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d/swiftlet.fish"
 
 format:
-	swift format --in-place --recursive --parallel Package.swift Sources Tests
+	swift format --in-place --recursive --parallel Package.swift Sources Tests Fuzz
 
 lint:
-	swift format lint --strict --recursive --parallel Package.swift Sources Tests
+	swift format lint --strict --recursive --parallel Package.swift Sources Tests Fuzz
 	@integration/scripts
 
 clean:
-	rm -rf .build
+	rm -rf .build .build-fuzz

@@ -131,3 +131,11 @@ let package = Package(
     ],
     swiftLanguageModes: [.v6]
 )
+
+// The fuzzers, which integration/fuzz builds in a folder of its own. Their main function is libFuzzer's.
+if Context.environment["SWIFTLET_FUZZ"] != nil {
+    package.targets.append(
+        .executableTarget(
+            name: "swiftlet-fuzz", dependencies: ["ImageStore", "OCI", "JSON", "LinuxSystem", "Errors"], path: "Fuzz",
+            swiftSettings: strict + [.unsafeFlags(["-parse-as-library"])]))
+}

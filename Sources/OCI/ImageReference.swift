@@ -91,8 +91,10 @@ public struct ImageReference: Hashable, Sendable {
     public var familiar: String {
         guard domain == Self.defaultDomain else { return canonical }
         let library = "library/"
-        let short = path.hasPrefix(library) && !path.dropFirst(library.count).contains("/")
-        return (short ? String(path.dropFirst(library.count)) : path) + suffix
+        let isOfficial = path.hasPrefix(library) && !path.dropFirst(library.count).contains("/")
+        let short = isOfficial ? String(path.dropFirst(library.count)) : path
+        // A path may begin like a registry's host (docker.io/a.b/c): then the host must stay.
+        return (Self.split(short) == (domain, path) ? short : repository) + suffix
     }
 
     private var suffix: String { (tag.map { ":" + $0 } ?? "") + (digest.map { "@\($0)" } ?? "") }

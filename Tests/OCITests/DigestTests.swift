@@ -79,6 +79,8 @@ struct ImageReferenceTests {
         ("localhost/app", "localhost/app:latest", "localhost/app:latest"),
         ("localhost:5000/app:v1", "localhost:5000/app:v1", "localhost:5000/app:v1"),
         ("registry.example/a/b__c/d-e", "registry.example/a/b__c/d-e:latest", "registry.example/a/b__c/d-e:latest"),
+        ("docker.io/a.b/c", "docker.io/a.b/c:latest", "docker.io/a.b/c:latest"),
+        ("docker.io/localhost/c:1", "docker.io/localhost/c:1", "docker.io/localhost/c:1"),
         ("[::1]:5000/app", "[::1]:5000/app:latest", "[::1]:5000/app:latest"),
         ("app@sha256:\(hex)", "docker.io/library/app@sha256:\(hex)", "app@sha256:\(hex)"),
         ("app:1@sha256:\(hex)", "docker.io/library/app:1@sha256:\(hex)", "app:1@sha256:\(hex)"),
