@@ -9,6 +9,9 @@ struct ArchivePass {
     private var contents = ArchiveContents()
     private var intake: BlobIntake
     private var bytes: Int64 = 0
+    private var nameBytes = 0
+    /// Names are kept until the end of a load. Those of real archives are hashes.
+    private static let nameLimit = 32 << 20
 
     private init(_ session: LoadSession, _ source: any ByteSource, _ report: @escaping (Int) -> Void) {
         self.session = session
@@ -37,11 +40,19 @@ struct ArchivePass {
     private mutating func take(_ entry: TarEntry) throws(SwiftletError) {
         try session.cancellation.check()
         guard tar.entryCount <= session.limits.archiveEntries else {
-            throw SwiftletError(.resourceExhausted, "has more than \(session.limits.archiveEntries) entries")
+            throw SwiftletError(
+                .resourceExhausted, "has more than \(session.limits.archiveEntries) entries",
+                hint: ImageLimits.hint("archive-entries"))
+        }
+        nameBytes += entry.name.count + entry.linkTarget.count
+        guard nameBytes <= Self.nameLimit else {
+            throw SwiftletError(.resourceExhausted, "has entries with names of over \(Self.nameLimit) bytes together")
         }
         bytes += entry.size
         guard bytes <= session.limits.archiveBytes else {
-            throw SwiftletError(.resourceExhausted, "is larger than \(session.limits.archiveBytes) bytes")
+            throw SwiftletError(
+                .resourceExhausted, "is larger than \(session.limits.archiveBytes) bytes",
+                hint: ImageLimits.hint("archive-size"))
         }
         do throws(SwiftletError) { try store(entry) } catch {
             throw error.code == .cancelled ? error : error.during("entry", "\"\(entry.printableName)\"")

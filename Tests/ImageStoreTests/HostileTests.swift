@@ -168,6 +168,20 @@ struct HostileTests {
         test.expectEmpty()
     }
 
+    /// Entries whose names alone would fill the memory.
+    @Test func boundsNamesOfTheArchive() throws {
+        let test = try TestStore()
+        let name = [UInt8](repeating: 0x61, count: 1_000_000)
+        var archive: [UInt8] = []
+        for index in 0..<40 {
+            TarWriter.append(.init(name: "f", pax: [("path", name + Array("\(index)".utf8))]), to: &archive)
+        }
+        let error = #expect(throws: SwiftletError.self) { try test.load(archive) }
+        #expect(error?.code == .resourceExhausted && error?.message.contains("names") == true)
+        #expect((error?.message.utf8.count ?? 0) < 1000)
+        test.expectEmpty()
+    }
+
     @Test func keepsLimits() throws {
         var limits = ImageLimits()
         limits.layerEntries = 10
