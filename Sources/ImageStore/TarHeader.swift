@@ -10,11 +10,8 @@ struct TarHeader {
     /// damaged one.
     init?(_ bytes: UnsafeRawBufferPointer) throws(SwiftletError) {
         self.bytes = bytes
-        var unsigned: Int64 = 0
-        for byte in bytes { unsigned += Int64(byte) }
+        var (unsigned, signed) = Self.sums(bytes)
         if unsigned == 0 { return nil }
-        var signed = unsigned
-        for byte in bytes where byte > 0x7f { signed -= 0x100 }
         // The checksum's own field counts as blanks.
         for byte in bytes[148..<156] {
             unsigned += 0x20 - Int64(byte)
@@ -25,6 +22,22 @@ struct TarHeader {
         guard stored == unsigned || stored == signed else {
             throw SwiftletError(.dataLoss, "a tar header has a wrong checksum: not a tar archive, or damaged")
         }
+    }
+
+    /// The sum of all bytes, and what it is of signed ones. Eight bytes at a time: half the time of reading small files
+    /// went here.
+    private static func sums(_ bytes: UnsafeRawBufferPointer) -> (unsigned: Int64, signed: Int64) {
+        // Four sums of 16 bits, which 128 bytes each do not fill.
+        let even: UInt64 = 0x00ff_00ff_00ff_00ff
+        var lanes: UInt64 = 0
+        var negative = 0
+        for offset in stride(from: 0, to: size, by: 8) {
+            let word = bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self)
+            lanes &+= (word & even) &+ (word >> 8 & even)
+            negative += (word & 0x8080_8080_8080_8080).nonzeroBitCount
+        }
+        let sum = Int64((lanes & 0xffff) + (lanes >> 16 & 0xffff) + (lanes >> 32 & 0xffff) + lanes >> 48)
+        return (sum, sum - 0x100 * Int64(negative))
     }
 
     var type: UInt8 { bytes[156] }

@@ -79,6 +79,21 @@ struct TarFormatTests {
         #expect(try reader.next() == nil)
     }
 
+    /// Some old writers summed signed bytes.
+    @Test func takesBothKindsOfChecksum() throws {
+        var header = TarWriter.header(.file("x"))
+        for index in 148..<156 { header[index] = 0x20 }
+        header.replaceSubrange(0..<99, with: [UInt8](repeating: 0x41, count: 90) + [UInt8](repeating: 0xff, count: 9))
+        for sum in [header.reduce(0) { $0 + Int($1) }, header.reduce(0) { $0 + Int(Int8(bitPattern: $1)) }] {
+            var block = header
+            let digits = Array(String(sum, radix: 8).utf8)
+            block.replaceSubrange(148..<156, with: [UInt8](repeating: 0x30, count: 7 - digits.count) + digits + [0])
+            #expect(try TarReader(MemorySource(block), limits: ImageLimits()).next()?.name.count == 99)
+            block[0] ^= 1
+            #expect(throws: SwiftletError.self) { try TarReader(MemorySource(block), limits: ImageLimits()).next() }
+        }
+    }
+
     // MARK: PAX records
 
     private func entry(_ records: [(String, String)], global: [(String, String)] = []) throws -> TarEntry {
