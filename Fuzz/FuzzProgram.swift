@@ -14,7 +14,7 @@ public func initialize(
     _ arguments: UnsafeMutablePointer<UnsafeMutablePointer<UnsafeMutablePointer<CChar>?>>
 ) -> Int32 {
     let targets: [any FuzzTarget.Type] = [
-        TarTarget.self, LayerTarget.self, DocumentTarget.self, ReferenceTarget.self,
+        TarTarget.self, LayerTarget.self, CompressionTarget.self, DocumentTarget.self, ReferenceTarget.self,
     ]
     let words = (0..<Int(count.pointee)).map { arguments.pointee[$0].map { String(cString: $0) } ?? "" }
     guard words.count > 1, let chosen = targets.first(where: { $0.name == words[1] }) else {

@@ -48,16 +48,20 @@ enum TarInput {
     /// Lines `key=value` up to a NUL, as one extended header; what follows is the data of its entry.
     private static func records(_ body: UnsafeRawBufferPointer) -> [UInt8] {
         let end = body.firstIndex(of: 0) ?? body.count
+        let data = Array(body[min(end + 1, body.count)...])
+        return pax(body[..<end]) + entry("file", type: 0x30, data)
+    }
+
+    private static func pax(_ lines: some Collection<UInt8>) -> [UInt8] {
         var records: [UInt8] = []
-        for line in body[..<end].split(separator: 0x0a) {
+        for line in lines.split(separator: 0x0a) {
             var length = line.count + 3
             while String(length).utf8.count + line.count + 2 != length {
                 length = String(length).utf8.count + line.count + 2
             }
             records += Array("\(length) ".utf8) + line + [0x0a]
         }
-        let data = Array(body[min(end + 1, body.count)...])
-        return entry("x", type: 0x78, records) + entry("file", type: 0x30, data)
+        return entry("x", type: 0x78, records)
     }
 
     static func entry(
@@ -102,11 +106,18 @@ enum TarInput {
         let gnu =
             entry("././@LongLink", type: 0x4c, long + [0]) + entry("x", type: 0x30)
             + entry("././@LongLink", type: 0x4b, long + [0]) + entry("y", type: 0x32) + entry("label", type: 0x56)
+        let lists =
+            pax("SCHILY.acl.default=user::rwx,user:7:r--,group::r-x,mask::rwx,other::r-x".utf8)
+            + entry("d/", type: 0x35)
+            + entry("d/one", type: 0x30) + entry("e", type: 0x30) + entry("d/two/three", type: 0x30)
+            + pax("SCHILY.acl.default=user::rwx,user:daemon:r--,group::r-x,mask::rwx,other::r-x".utf8)
+            + entry("etc/", type: 0x35) + entry("etc/passwd", type: 0x30, Array("daemon:x:9:9::/:\n".utf8))
         let paxes = [
             "path=a/b\nlinkpath=c\nsize=4\nuid=7\ngid=8\nmtime=-1.5\nhdrcharset=BINARY\ncomment=x",
             "SCHILY.xattr.user.a=1\nLIBARCHIVE.xattr.user.b%20=eA==\nSCHILY.xattr.security.capability=x",
             "SCHILY.acl.access=user::rw-,user:1:r--,group::r--,mask::rwx,other::r--",
             "SCHILY.acl.default=user::rwx,user:daemon:rwx:2,group::r-x,mask::rwx,other::r-x",
+            "SCHILY.acl.access=user::rw-,user:daemon:r--,group::r--,group:daemon:r--,mask::rwx,other::r--",
             "GNU.sparse.size=9\nGNU.sparse.numblocks=1\nGNU.sparse.offset=5\nGNU.sparse.numbytes=4",
             "GNU.sparse.size=9\nGNU.sparse.map=0,1,6,3\nGNU.sparse.name=f",
             "GNU.sparse.major=1\nGNU.sparse.minor=0\nGNU.sparse.realsize=9",
@@ -114,7 +125,7 @@ enum TarInput {
         let text = Array("2\n0\n4\n6\n5\n".utf8)
         let sparse = text + [UInt8](repeating: 0, count: 512 - text.count) + data
         let one = [Form.records.rawValue] + Array("GNU.sparse.major=1\nGNU.sparse.realsize=11".utf8) + [0] + sparse
-        let archives = [kinds, whiteouts, escapes, gnu, oldSparse(data), kinds + whiteouts + escapes]
+        let archives = [kinds, whiteouts, escapes, gnu, lists, oldSparse(data), kinds + whiteouts + escapes]
         return paxes + [one] + archives.map { [Form.sealed.rawValue] + $0 } + [[Form.asIs.rawValue] + kinds]
     }
 

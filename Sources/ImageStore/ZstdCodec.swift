@@ -31,6 +31,10 @@ final class ZstdCodec: Codec {
     func decode(
         _ input: inout UnsafeRawBufferPointer, into output: UnsafeMutableRawBufferPointer
     ) throws(SwiftletError) -> Int {
+        // Formats before version 1, which libzstd may still decode, begin with other bytes.
+        if !inFrame, let first = input.first, first != 0x28, first & 0xf0 != 0x50 {
+            throw SwiftletError(.dataLoss, "has bytes after its zstd data that are no zstd frame")
+        }
         var from = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
         var into = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
         let result = ZSTD_decompressStream(stream, &into, &from)

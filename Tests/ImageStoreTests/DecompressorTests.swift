@@ -86,6 +86,19 @@ import Testing
         }
     }
 
+    /// Frames of versions before 1.0, each after a good one.
+    @Test func refusesOldZstd() throws {
+        for first: UInt8 in [0x1e, 0x22, 0x23, 0x24, 0x25, 0x26, 0x27] {
+            for start in [skippableFrame([1]), zstd(Self.text(50))] {
+                let bytes = start + [first, 0xb5, 0x2f, 0xfd, 0, 3, 0xff, 0xdf, 0x31]
+                for parts in [1, bytes.count] {
+                    let error = #expect(throws: SwiftletError.self) { try unpack(bytes, parts: parts) }
+                    #expect(error?.reason.contains("no zstd frame") == true)
+                }
+            }
+        }
+    }
+
     @Test(arguments: Packer.allCases)
     func refusesDamage(_ packer: Packer) throws {
         let data = Self.text(3000)
