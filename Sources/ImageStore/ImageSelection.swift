@@ -69,6 +69,7 @@ struct ImageSelection {
 
     private func document(_ digest: Digest, size: Int64?, _ what: String) throws(SwiftletError) -> JSONValue {
         let bytes = try bytes(digest, what)
+        try session.countDocument(bytes.count)
         let object = "\(what) \(digest)"
         if let size, size != bytes.count {
             throw SwiftletError(

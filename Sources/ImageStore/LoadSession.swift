@@ -14,6 +14,7 @@ final class LoadSession {
     let blobs: Directory
     let layers: Directory
     private var counter = 0
+    private var documentBytes = 0
     private(set) var leasedLayers: [String] = []
     private(set) var leasedBlobs: [Digest] = []
 
@@ -41,6 +42,17 @@ final class LoadSession {
     func nextName() -> FileName {
         counter += 1
         return FileName(String(counter))
+    }
+
+    /// Counts a document that is read. What they say is kept, and an index may name one again and again.
+    func countDocument(_ bytes: Int) throws(SwiftletError) {
+        documentBytes += bytes
+        let limit = 8 * limits.documentBytes
+        guard documentBytes <= limit else {
+            throw SwiftletError(
+                .resourceExhausted, "has manifests and configs of over \(limit) bytes together", object: "archive",
+                hint: ImageLimits.hint("document-size"))
+        }
     }
 
     /// Whether the store has the blob already; it stays until the end of this load.

@@ -168,6 +168,32 @@ struct HostileTests {
         test.expectEmpty()
     }
 
+    /// Many documents, each within its limit, or one that is named many times.
+    @Test func boundsDocumentsTogether() throws {
+        var limits = ImageLimits()
+        limits.documentBytes = 4000
+        let test = try TestStore(limits: limits)
+        let builder = ArchiveBuilder(layers: [[.file("a")]])
+        let manifest = try builder.manifest()
+        func archive(_ count: Int) throws -> [UInt8] {
+            // Spaces at the end make each another document.
+            let manifests = (0..<count).map { manifest + [UInt8](repeating: 0x20, count: $0) }
+            var indexes: [[UInt8]] = []
+            for start in stride(from: 0, to: count, by: 10) {
+                let some = manifests[start..<min(start + 10, count)]
+                indexes.append(ArchiveBuilder.index(try some.map { try ArchiveBuilder.descriptor($0, name: nil) }))
+            }
+            let outer = ArchiveBuilder.index(try indexes.map { try ArchiveBuilder.descriptor($0, name: nil) })
+            let blobs = try builder.blobs() + manifests + indexes
+            return TarWriter.archive(
+                try blobs.map { try ArchiveBuilder.blobEntry($0) } + [TarWriter.Entry(name: "index.json", data: outer)])
+        }
+        let error = #expect(throws: SwiftletError.self) { try test.load(try archive(200)) }
+        #expect(error?.code == .resourceExhausted && error?.message.contains("together") == true)
+        test.expectEmpty()
+        #expect(try test.load(try archive(20)).count == 1)
+    }
+
     /// Entries whose names alone would fill the memory.
     @Test func boundsNamesOfTheArchive() throws {
         let test = try TestStore()
