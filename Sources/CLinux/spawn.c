@@ -44,6 +44,11 @@ static int start(const struct swl_spawn *request) {
     int executable, error = arrange_descriptors(request, &executable);
     if (error) return error;
     if (syscall(SYS_setsid) < 0) return errno;
+    unsigned long limits[2];
+    if (request->descriptor_limit && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limits) == 0) {
+        limits[0] = request->descriptor_limit;
+        syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, limits, NULL);
+    }
     unsigned long none = 0;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
     syscall(SYS_execveat, executable, "", request->arguments, request->environment, AT_EMPTY_PATH);

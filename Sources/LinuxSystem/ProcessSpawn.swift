@@ -31,7 +31,7 @@ public struct ProcessSpawn: Sendable {
                     var request = swl_spawn(
                         executable: executable, arguments: arguments, environment: environment,
                         descriptors: descriptors.baseAddress, descriptor_count: Int32(descriptors.count),
-                        cgroup: cgroup ?? -1)
+                        cgroup: cgroup ?? -1, descriptor_limit: DescriptorLimit.ofChildren)
                     return swl_spawn(&request, &pidfd)
                 }
             }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import Errors
 import Glibc
+import LinuxSystem
 import Logging
 
 /// The daemon's command: options in, a running daemon until SIGTERM or SIGINT.
@@ -33,6 +34,7 @@ struct Swiftletd: AsyncParsableCommand {
                 throw SwiftletError(
                     .permissionDenied, "only root can make namespaces and cgroups", hint: "run it as root")
             }
+            try DescriptorLimit.raise()
             let stop = StopSignals()
             let daemon = try await Daemon.start(options, logger: logger)
             logger.notice("ready", metadata: ["run": "\(options.run)", "root": "\(options.root)"])

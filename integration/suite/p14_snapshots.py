@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import shutil
 import subprocess
 
@@ -203,6 +204,17 @@ class ImageVolumes(SnapshotCase):
 
 
 class ManyLayers(SnapshotCase):
+    """With the number of descriptors that a shell gives."""
+
+    @classmethod
+    def setUpClass(cls):
+        limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, limits[1]))
+        try:
+            super().setUpClass()
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
     def image(self, count):
         layers = [archive.busybox(folder("many"))]
         layers += [layer(entry(f"many/{number}", b"%d" % number)) for number in range(1, count)]
@@ -214,6 +226,9 @@ class ManyLayers(SnapshotCase):
         # Users are looked up through all of them.
         code, output = self.sandbox().container("/bin/id", "-u", image=ref, security={"runAsUsername": "mara"}).run()
         self.assertEqual((code, output), (0, "1500\n"))
+
+    def test_containers_get_the_limit_that_the_daemon_got(self):
+        self.assertEqual(self.sh("ulimit -n"), "1024\n")
 
     def test_128(self):
         self.check(self.image(128), 128)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -46,6 +47,8 @@ struct swl_spawn {
     int descriptor_count;
     // A cgroup v2 directory, or -1.
     int cgroup;
+    // Soft RLIMIT_NOFILE; 0 leaves it.
+    uint64_t descriptor_limit;
 };
 // The child's pid, its pidfd in *pidfd; or a negative errno.
 int swl_spawn(const struct swl_spawn *request, int *pidfd);
@@ -90,6 +93,11 @@ static inline int swl_unblock_all_signals(void) {
     return sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
+static const int swl_rlimit_nofile = RLIMIT_NOFILE;
+// Soft, hard.
+static inline int swl_descriptor_limits(uint64_t *limits) {
+    return (int)syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limits);
+}
 static inline int swl_setrlimit(int resource, uint64_t soft, uint64_t hard) {
     uint64_t limit[2] = {soft, hard};
     return (int)syscall(SYS_prlimit64, 0, resource, limit, NULL);
