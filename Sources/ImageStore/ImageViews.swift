@@ -29,7 +29,7 @@ extension ImageStore {
         id: String, of image: Digest, note: String = "", owners userNamespace: Int32? = nil
     ) throws(SwiftletError) -> DetachedMount {
         do throws(SwiftletError) {
-            let record = try prepare(id, image, .view, note: note)
+            let record = try prepare(id, image, SnapshotRecord.Wanted(use: .view), note: note)
             let attributes: MountAttributes = [.readOnly, .noSuid, .noDev]
             switch record.kind {
             case .overlay:

@@ -6,7 +6,8 @@ import OCI
 public struct ImageVolume: Sendable, Equatable {
     /// In the container. Absolute.
     public let path: String
-    /// On the host: to be bind-mounted at `path`.
+    /// On the host: to be bind-mounted at `path`; with its owners mapped (`DetachedMount.mapOwners`) in a pod with a user
+    /// namespace.
     public let directory: String
 }
 

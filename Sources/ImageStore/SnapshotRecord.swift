@@ -18,8 +18,17 @@ struct SnapshotRecord: Sendable, Equatable {
         case view
     }
 
+    /// What it was asked to be.
+    struct Wanted: Sendable, Equatable {
+        var use: Use
+        /// Paths in the container of its image volumes; the directory of each below `volumes` is its place here.
+        var volumes: [String] = []
+        /// Of the user namespace it is for.
+        var owners: IDMapping?
+    }
+
     let id: String
-    let use: Use
+    let wanted: Wanted
     let image: Digest
     let kind: SnapshotterReport.Kind
     /// Base first.
@@ -27,10 +36,11 @@ struct SnapshotRecord: Sendable, Equatable {
     /// Directories below `layers`, base first.
     let layerNames: [String]
     let createdAt: Int64
-    /// Paths in the container of its image volumes; the directory of each below `volumes` is its place here.
-    var volumes: [String] = []
     /// The caller's words.
     var note = ""
+
+    var use: Use { wanted.use }
+    var volumes: [String] { wanted.volumes }
 
     /// The tree of its own: what is written to, or the whole copy. Of a view an empty directory that lies on top, for
     /// the attributes of the root.
@@ -51,12 +61,21 @@ struct SnapshotRecord: Sendable, Equatable {
     }
 
     func serialized() -> [UInt8] {
-        let value: JSONValue = [
+        var value: JSONValue = [
             "use": .string(use.rawValue), "image": .string(image.description), "kind": .string(kind.rawValue),
             "layerKeys": .array(layerKeys.map { .string($0) }), "layerNames": .array(layerNames.map { .string($0) }),
             "createdAt": .int(createdAt), "volumes": .array(volumes.map { .string($0) }), "note": .string(note),
         ]
+        if let owners = wanted.owners {
+            value["users"] = Self.json(owners.users)
+            value["groups"] = Self.json(owners.groups)
+        }
         return value.serialized()
+    }
+
+    private static func json(_ ranges: [IDRange]) -> JSONValue {
+        .array(
+            ranges.map { .array([$0.inside, $0.outside, $0.count].map { .int(Int64($0)) }) })
     }
 }
 
@@ -69,10 +88,21 @@ extension SnapshotRecord {
             let keys = value["layerKeys"]?.array, let names = value["layerNames"]?.array,
             let createdAt = value["createdAt"]?.int
         else { throw SwiftletError(.dataLoss, "lacks a field", object: "snapshot.json") }
+        var wanted = Wanted(use: use, volumes: (value["volumes"]?.array ?? []).compactMap(\.string))
+        if let users = value["users"], let groups = value["groups"] {
+            wanted.owners = IDMapping(users: Self.ranges(users), groups: Self.ranges(groups))
+        }
         self.init(
-            id: id, use: use, image: try Digest(parsing: value["image"]?.string ?? ""), kind: kind,
+            id: id, wanted: wanted, image: try Digest(parsing: value["image"]?.string ?? ""), kind: kind,
             layerKeys: keys.compactMap(\.string), layerNames: names.compactMap(\.string), createdAt: createdAt,
-            volumes: (value["volumes"]?.array ?? []).compactMap(\.string), note: value["note"]?.string ?? "")
+            note: value["note"]?.string ?? "")
+    }
+
+    private static func ranges(_ value: JSONValue) -> [IDRange] {
+        (value.array ?? []).compactMap { range in
+            let numbers = (range.array ?? []).compactMap(\.int).map { UInt32(clamping: $0) }
+            return numbers.count == 3 ? IDRange(inside: numbers[0], outside: numbers[1], count: numbers[2]) : nil
+        }
     }
 }
 

@@ -15,26 +15,34 @@ extension ImageStore {
     /// takes as long as the image is large; overlay takes no time.
     ///
     /// `volumes`: absolute paths in the container, each without `.` and `..` and none twice, that get a directory of their
-    /// own; see `imageVolumes`. Errors: `notFound` without the image, `alreadyExists` when the ID is another image's or
-    /// has other volumes, `aborted` while it is being made or removed, `invalidArgument` for a bad ID.
+    /// own; see `imageVolumes`. `owners`: of the user namespace that it will be mounted for; see `RootFilesystem`.
+    ///
+    /// Errors: `notFound` without the image, `alreadyExists` when the ID is another image's or has other
+    /// volumes or owners, `failedPrecondition` when owners cannot be mapped here, `aborted` while it is being made or removed, `invalidArgument` for a bad ID.
     public func prepareSnapshot(
-        id: String, image: Digest, volumes: [String] = []
+        id: String, image: Digest, volumes: [String] = [], owners: IDMapping? = nil
     ) throws(SwiftletError) -> RootFilesystem {
         do throws(SwiftletError) {
-            return rootFilesystem(try prepare(id, image, .container, volumes: volumes))
+            let wanted = SnapshotRecord.Wanted(use: .container, volumes: volumes, owners: owners)
+            return rootFilesystem(try prepare(id, image, wanted))
         } catch {
             throw error.during("prepare snapshot", printable(id))
         }
     }
 
     func prepare(
-        _ id: String, _ image: Digest, _ use: SnapshotRecord.Use, volumes: [String] = [], note: String = ""
+        _ id: String, _ image: Digest, _ wanted: SnapshotRecord.Wanted, note: String = ""
     ) throws(SwiftletError) -> SnapshotRecord {
         guard Self.isSnapshotID(id) else {
             throw .invalid("is no snapshot ID: at most 128 of A-Z a-z 0-9 _ . -, starting with a letter or digit")
         }
+        if wanted.owners != nil, !snapshotter.mapsOwners.works {
+            throw SwiftletError(
+                .failedPrecondition, "owners cannot be mapped here: \(snapshotter.mapsOwners.reason)",
+                hint: "run the pod with hostUsers: true, or put --root on ext4, xfs or btrfs with Linux 5.19 or newer")
+        }
         let record: SnapshotRecord
-        switch try begin(id, image, use, volumes, note) {
+        switch try begin(id, image, wanted, note) {
         case .existing(let existing): return existing
         case .new(let new): record = new
         }
@@ -66,18 +74,18 @@ extension ImageStore {
 
     /// Reserves the ID and leases the image's layers.
     private func begin(
-        _ id: String, _ image: Digest, _ use: SnapshotRecord.Use, _ volumes: [String], _ note: String
+        _ id: String, _ image: Digest, _ wanted: SnapshotRecord.Wanted, _ note: String
     ) throws(SwiftletError) -> Beginning {
         try locked { state throws(SwiftletError) in
             guard !state.busySnapshots.contains(id) else {
                 throw SwiftletError(.aborted, "is being made or removed", hint: "try again")
             }
             if let existing = state.snapshots[id] {
-                guard existing.image == image, existing.use == use else {
+                guard existing.image == image, existing.use == wanted.use else {
                     throw SwiftletError(.alreadyExists, "exists as a \(existing.use) of image \(existing.image)")
                 }
-                guard existing.volumes == volumes else {
-                    throw SwiftletError(.alreadyExists, "exists with other volumes")
+                guard existing.wanted == wanted else {
+                    throw SwiftletError(.alreadyExists, "exists with other volumes or owners")
                 }
                 return .existing(existing)
             }
@@ -89,8 +97,8 @@ extension ImageStore {
             state.busySnapshots.insert(id)
             return .new(
                 SnapshotRecord(
-                    id: id, use: use, image: image, kind: overlays ? .overlay : .copy, layerKeys: found.layerKeys,
-                    layerNames: layers.map(\.name), createdAt: wallClockNanoseconds(), volumes: volumes,
+                    id: id, wanted: wanted, image: image, kind: overlays ? .overlay : .copy,
+                    layerKeys: found.layerKeys, layerNames: layers.map(\.name), createdAt: wallClockNanoseconds(),
                     note: note))
         }
     }
@@ -107,6 +115,7 @@ extension ImageStore {
             try own.makeDirectory("work")
         }
         try rootAttributes(record).apply(to: root.descriptor)
+        if record.kind == .overlay, let owners = record.wanted.owners { try Self.map(root, owners) }
         try makeVolumes(record, in: own)
         try own.createFile(SnapshotRecord.fileName).writeAll(record.serialized())
     }
@@ -121,6 +130,20 @@ extension ImageStore {
                 try directory.ownStatus(), extendedAttributes: try directory.extendedAttributes("."))
         }
         return .implicitDirectory
+    }
+
+    /// An upper directory is not mapped, so its owner is the one outside.
+    private static func map(_ root: Directory, _ owners: IDMapping) throws(SwiftletError) {
+        let status = try root.ownStatus()
+        guard let user = owners.outside(user: status.uid), let group = owners.outside(group: status.gid) else {
+            throw SwiftletError(
+                .failedPrecondition,
+                "the image's root directory belongs to \(status.uid):\(status.gid), whom the user namespace does not have",
+                hint: "give the pod more ids, or run it with hostUsers: true")
+        }
+        try root.descriptor.setOwner(uid: user, gid: group)
+        // chown(2) takes such bits away.
+        try root.descriptor.setMode(status.mode)
     }
 
     private static func isSnapshotID(_ id: String) -> Bool {

@@ -38,7 +38,8 @@ public struct IDMapping: Sendable, Equatable {
     public func outside(group id: UInt32) -> UInt32? { IDMapping.outside(id, groups) }
 
     private static func outside(_ id: UInt32, _ ranges: [IDRange]) -> UInt32? {
-        ranges.first { id >= $0.inside && id - $0.inside < $0.count }.map { $0.outside + (id - $0.inside) }
+        ranges.first { id >= $0.inside && id - $0.inside < $0.count }
+            .flatMap { UInt32(exactly: UInt64($0.outside) + UInt64(id - $0.inside)) }
     }
 }
 
