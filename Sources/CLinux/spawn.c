@@ -62,8 +62,10 @@ static void child_main(void *argument) {
 }
 
 static void idle_main(void *argument) {
-    (void)argument;
-    for (;;) syscall(SYS_pause);
+    syscall(SYS_prctl, PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    // Orphaned before that: nobody will kill it.
+    while (syscall(SYS_getppid) == *(const long *)argument) syscall(SYS_pause);
+    for (;;) syscall(SYS_exit, 0);
 }
 
 static long clone3_call(struct clone_args *args, void (*child_main)(void *), void *child) {
@@ -134,16 +136,20 @@ int swl_spawn(const struct swl_spawn *request, int *pidfd) {
 
 int swl_clone_idle(uint64_t flags, void *stack, size_t stack_size, int *pidfd) {
     struct clone_args args = {
-        .flags = flags | CLONE_VM | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
+        // The descriptors are shared, not copied: a copy would keep files open, and their locks, that the caller closes.
+        .flags = flags | CLONE_VM | CLONE_FILES | CLONE_PIDFD | CLONE_CLEAR_SIGHAND,
         .pidfd = (uint64_t)(uintptr_t)pidfd,
         .exit_signal = SIGCHLD,
         .stack = (uint64_t)(uintptr_t)stack,
-        .stack_size = stack_size,
+        .stack_size = stack_size - 16,
     };
+    // At the far end of its stack, where it stays as long as the child.
+    long *parent = (long *)((char *)stack + args.stack_size);
+    *parent = syscall(SYS_getpid);
     // It inherits the mask, and so sleeps until it is killed.
     unsigned long all = ~0UL, before;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, 8);
-    long pid = clone3_call(&args, idle_main, NULL);
+    long pid = clone3_call(&args, idle_main, parent);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, 8);
     return (int)pid;
 }

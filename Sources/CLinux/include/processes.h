@@ -53,8 +53,8 @@ struct swl_spawn {
 // The child's pid, its pidfd in *pidfd; or a negative errno.
 int swl_spawn(const struct swl_spawn *request, int *pidfd);
 
-// A child that shares the caller's memory, does nothing and waits to be killed, for the new namespaces that `flags` ask
-// for. `stack` must stay until it was reaped. Its pid, its pidfd in *pidfd; or a negative errno.
+// A child that shares the caller's memory and descriptors, does nothing and waits to be killed, for the new namespaces that
+// `flags` ask for. It ends with the calling thread. `stack` must stay until it was reaped. Its pid, its pidfd in *pidfd; or a negative errno.
 int swl_clone_idle(uint64_t flags, void *stack, size_t stack_size, int *pidfd);
 
 static inline int swl_pidfd_open(int pid) { return (int)syscall(SYS_pidfd_open, pid, 0); }
