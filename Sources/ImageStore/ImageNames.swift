@@ -50,7 +50,7 @@ extension ImageStore {
         do throws(SwiftletError) {
             let before = try usage()
             let removed = try change { state throws(SwiftletError) in
-                let used = Set(state.snapshots.values.map(\.image))
+                let used = Set(state.snapshots.values.map(\.image)).union(state.busySnapshots.values)
                 let idle = state.catalog.images.values.filter { !used.contains($0.id) && (named || $0.names.isEmpty) }
                 return Self.remove(idle.map(\.id).sorted(), nil, &state.catalog)
             }

@@ -19,11 +19,10 @@ extension ImageStore {
 
     /// As above, of an image.
     public func readFile(inImage id: Digest, path: String, limit: Int = 1 << 20) throws(SwiftletError) -> [UInt8]? {
-        let names = state.withLock { state in
-            state.images[id]?.layerKeys.compactMap { state.catalog.layers[$0]?.name }
-        }
-        guard let names else { throw .notFound("image", id.description) }
-        return try LayeredView(layers: try lowers(names)).readFile(path, limit: limit)
+        // Not taken away meanwhile: half of the layers would show another file, or none.
+        let held = try locked { state throws(SwiftletError) in try Self.lease(layersOf: id, &state) }
+        defer { release(layers: held.map(\.key), directories: held.map(\.name)) }
+        return try LayeredView(layers: try lowers(held.map(\.name))).readFile(path, limit: limit)
     }
 
     /// Top first.

@@ -17,8 +17,9 @@ extension ImageStore {
     /// `volumes`: absolute paths in the container, each without `.` and `..` and none twice, that get a directory of their
     /// own; see `imageVolumes`. `owners`: of the user namespace that it will be mounted for; see `RootFilesystem`.
     ///
-    /// Errors: `notFound` without the image, `alreadyExists` when the ID is another image's or has other
-    /// volumes or owners, `failedPrecondition` when owners cannot be mapped here, `aborted` while it is being made or removed, `invalidArgument` for a bad ID.
+    /// Errors: `notFound` without the image, `alreadyExists` when the ID is another image's or has other volumes or owners,
+    /// `failedPrecondition` when owners cannot be mapped here, `aborted` while it is being made, `invalidArgument` for a
+    /// bad ID.
     public func prepareSnapshot(
         id: String, image: Digest, volumes: [String] = [], owners: IDMapping? = nil
     ) throws(SwiftletError) -> RootFilesystem {
@@ -47,8 +48,8 @@ extension ImageStore {
         case .new(let new): record = new
         }
         defer {
-            release(layers: record.layerKeys)
-            state.withLock { _ = $0.busySnapshots.remove(id) }
+            release(layers: record.layerKeys, directories: record.layerNames)
+            state.withLock { $0.busySnapshots[id] = nil }
         }
         let temporary = temporaryName("snapshot")
         do throws(SwiftletError) {
@@ -77,8 +78,8 @@ extension ImageStore {
         _ id: String, _ image: Digest, _ wanted: SnapshotRecord.Wanted, _ note: String
     ) throws(SwiftletError) -> Beginning {
         try locked { state throws(SwiftletError) in
-            guard !state.busySnapshots.contains(id) else {
-                throw SwiftletError(.aborted, "is being made or removed", hint: "try again")
+            guard state.busySnapshots[id] == nil else {
+                throw SwiftletError(.aborted, "is being made", hint: "try again")
             }
             if let existing = state.snapshots[id] {
                 guard existing.image == image, existing.use == wanted.use else {
@@ -89,16 +90,13 @@ extension ImageStore {
                 }
                 return .existing(existing)
             }
-            guard let found = state.images[image] else { throw .notFound("image", image.description) }
-            let layers = found.layerKeys.compactMap { state.catalog.layers[$0] }
-            guard layers.count == found.layerKeys.count else { throw .notFound("a layer of image", image.description) }
+            let layers = try Self.lease(layersOf: image, &state)
             let overlays = snapshotter.kind == .overlay && layers.allSatisfy { $0.form == .overlay }
-            for layer in layers { state.layerLeases[layer.key, default: 0] += 1 }
-            state.busySnapshots.insert(id)
+            state.busySnapshots[id] = image
             return .new(
                 SnapshotRecord(
                     id: id, wanted: wanted, image: image, kind: overlays ? .overlay : .copy,
-                    layerKeys: found.layerKeys, layerNames: layers.map(\.name), createdAt: wallClockNanoseconds(),
+                    layerKeys: layers.map(\.key), layerNames: layers.map(\.name), createdAt: wallClockNanoseconds(),
                     note: note))
         }
     }
@@ -194,7 +192,7 @@ extension ImageStore {
     func remove(_ id: String, _ use: SnapshotRecord.Use) throws(SwiftletError) {
         let trash = temporaryName("trash")
         let existed = try locked { state throws(SwiftletError) in
-            guard !state.busySnapshots.contains(id) else {
+            guard state.busySnapshots[id] == nil else {
                 throw SwiftletError(.aborted, "is being made", hint: "try again")
             }
             guard state.snapshots[id]?.use == use else { return false }

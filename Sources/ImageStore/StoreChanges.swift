@@ -27,13 +27,26 @@ extension ImageStore {
         }
     }
 
-    func release(layers: [String] = [], blobs: [Digest] = []) {
+    /// The layers of an image, base first, whatever their form. Pair with `release`. Errors: `notFound`.
+    static func lease(layersOf image: Digest, _ state: inout StoreState) throws(SwiftletError) -> [LayerRecord] {
+        guard let found = state.images[image] else { throw .notFound("image", image.description) }
+        let layers = found.layerKeys.compactMap { state.catalog.layers[$0] }
+        guard layers.count == found.layerKeys.count else { throw .notFound("a layer of image", image.description) }
+        for layer in layers {
+            state.layerLeases[layer.key, default: 0] += 1
+            state.directoryLeases[layer.name, default: 0] += 1
+        }
+        return layers
+    }
+
+    func release(layers: [String] = [], directories: [String] = [], blobs: [Digest] = []) {
         func drop<Key>(_ key: Key, of leases: inout [Key: Int]) {
             let count = (leases[key] ?? 1) - 1
             leases[key] = count > 0 ? count : nil
         }
         state.withLock { state in
             for key in layers { drop(key, of: &state.layerLeases) }
+            for name in directories { drop(name, of: &state.directoryLeases) }
             for digest in blobs { drop(digest, of: &state.blobLeases) }
         }
     }
@@ -119,7 +132,7 @@ extension ImageStore {
 
     // MARK: Garbage
 
-    /// Removes blobs and layers that no image, snapshot, load or preparation under way refers to.
+    /// Removes blobs and layers that no image, snapshot, reader, load or preparation under way refers to.
     @discardableResult
     public func collectGarbage() throws(SwiftletError) -> (layers: Int, blobs: Int) {
         let trash = temporaryName("trash")
@@ -151,6 +164,7 @@ extension ImageStore {
         var kept = Set(catalog.layers.values.map { FileName($0.name) })
         // A snapshot uses the directories it was made of, even if the layer was unpacked anew since.
         for snapshot in state.snapshots.values { kept.formUnion(snapshot.layerNames.map { FileName($0) }) }
+        kept.formUnion(state.directoryLeases.keys.map { FileName($0) })
         kept.insert(StoreDirectories.emptyLayer)
         return try directories.layers.names().filter { !kept.contains($0) }
     }

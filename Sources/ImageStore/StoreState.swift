@@ -9,10 +9,12 @@ struct StoreState: Sendable {
     var catalog: Catalog
     var images: [Digest: Image]
     var snapshots: [String: SnapshotRecord]
-    /// Snapshots being made or removed outside the lock.
-    var busySnapshots: Set<String> = []
-    /// How many loads and preparations use a layer or blob: it is not collected.
+    /// Snapshots being made outside the lock, and of which image.
+    var busySnapshots: [String: Digest] = [:]
+    /// How many loads, preparations and readers use a layer or blob: it is not collected.
     var layerLeases: [String: Int] = [:]
+    /// As above, by the name of its directory: a layer of the other back-end's form may be unpacked anew under its key.
+    var directoryLeases: [String: Int] = [:]
     var blobLeases: [Digest: Int] = [:]
 }
 

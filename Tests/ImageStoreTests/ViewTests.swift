@@ -99,8 +99,20 @@ struct ViewTests {
 extension TestStore {
     /// As after a restart of the daemon, with another `--snapshotter` perhaps.
     func reopen(_ snapshotter: SnapshotterReport.Choice = .auto) throws {
-        // The old one gives the lock back when it goes.
-        store = try ImageStore(directory: scratch + "/aside", logger: quietLogger)
-        store = try ImageStore(directory: images, snapshotter: snapshotter, logger: quietLogger)
+        // The old one gives the lock back when it goes. A program that another test is starting may still have a copy.
+        store = try ImageStore(directory: scratch + "/aside-\(UUID().uuidString)", logger: quietLogger)
+        let directory = images
+        func open() -> Result<ImageStore, SwiftletError> {
+            Result { () throws(SwiftletError) in
+                try ImageStore(directory: directory, snapshotter: snapshotter, logger: quietLogger)
+            }
+        }
+        var opened = open()
+        for _ in 0..<500 {
+            guard case .failure(let error) = opened, error.message.contains("in use") else { break }
+            usleep(10_000)
+            opened = open()
+        }
+        store = try opened.get()
     }
 }

@@ -2,16 +2,20 @@
 
 import json
 import os
+import random
 import resource
 import shutil
 import subprocess
+import threading
+import time
 
 from lib import archive
 from lib.archive import entry, folder, hardlink, layer, symlink
 from lib.case import DaemonCase
 from lib.daemon import eventually
 from lib.machine import needs, overlay_uppers
-from lib.pods import sleeper
+from lib.pods import Sandbox, sleeper
+from lib.rpc import RPCError
 
 
 class SnapshotCase(DaemonCase):
@@ -260,3 +264,186 @@ class ManyLayers(SnapshotCase):
         done = self.daemon.cli("image", "load", made.write(self.daemon.scratch / "image.tar"), check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertSays(done.stderr, "500", "layers")
+
+
+class Crash(SnapshotCase):
+    """The daemon killed at random moments while images and containers come and go: nothing lost, nothing leaked."""
+
+    IMAGE = False
+    ROUNDS = 6
+    IMAGES = 4
+
+    def test_killed_under_load(self):
+        seed = int(os.environ.get("SWIFTLET_SEED") or int.from_bytes(os.urandom(4)))
+        print(f"SWIFTLET_SEED={seed}", flush=True)
+        self.random = random.Random(seed)
+        self.make_archives()
+        self.pod = Sandbox(self.daemon).run()
+        # What is known for sure: of an image whether it is there, and every container that was made and not removed.
+        self.loaded = dict.fromkeys(range(self.IMAGES), False)
+        self.containers = {}
+        witness = self.witness()
+        for _ in range(self.ROUNDS):
+            self.round()
+            self.check_images()
+            self.check_containers()
+            self.assertEqual(witness.exec("/bin/cat", "/pair", "/own"), (0, "00", ""))
+            self.check_store()
+        self.pod.remove()
+        self.daemon.rpc("RemoveImage", {"image": {"image": self.ref(0)}})
+        for number in range(1, self.IMAGES):
+            self.daemon.cli("image", "rm", self.ref(number), check=False)
+        self.assertEqual(self.entries("layers"), ["0"])
+        for folder_name in ("snapshots", "tmp", "blobs/sha256"):
+            self.assertEqual(self.entries(folder_name), [], folder_name)
+
+    # What the images are: a base of all, a layer of two, and one of its own.
+
+    def ref(self, number):
+        return f"localhost/test/crash:{number}"
+
+    def make_archives(self):
+        base = archive.busybox()
+        for number in range(self.IMAGES):
+            pad = entry("pad", bytes([number]) * (1 << 20))
+            made = archive.OCIArchive(
+                [base, layer(entry("pair", b"%d" % (number // 2))), layer(entry("own", b"%d" % number), pad)],
+                ref=self.ref(number), compression="gzip")
+            made.write(self.archive(number))
+
+    def archive(self, number):
+        return self.daemon.scratch / f"crash-{number}.tar"
+
+    def witness(self):
+        """A container that runs on through it all, though its image goes."""
+        self.daemon.load(self.archive(0))
+        container = sleeper(self.pod, image=self.ref(0))
+        self.daemon.cli("image", "rm", self.ref(0))
+        return container
+
+    # The load
+
+    def round(self):
+        self.killed = threading.Event()
+        workers = [
+            threading.Thread(target=self.work, args=(number, random.Random(self.random.random())))
+            for number in range(self.IMAGES)]
+        self.faults = []
+        for worker in workers:
+            worker.start()
+        time.sleep(self.random.uniform(0.02, 1.0))
+        self.killed.set()
+        self.daemon.kill()
+        for worker in workers:
+            worker.join(120)
+        self.assertEqual(self.faults, [])
+        if self.random.random() < 0.5:  # once more, while it cleans up
+            with open(self.daemon.log, "ab") as log:
+                again = subprocess.Popen(
+                    self.daemon.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                    preexec_fn=self.daemon.network.enter)
+            time.sleep(self.random.uniform(0, 0.1))
+            again.kill()
+            again.wait()
+        self.daemon.start()
+
+    def work(self, number, rng):
+        """Brings one image, and containers of it, in and out until the daemon is killed."""
+        try:
+            while not self.killed.is_set():
+                rng.choice([self.bring, self.take, self.make, self.make, self.drop, self.look, self.prune])(number)
+        except (OSError, EOFError, AssertionError, RPCError) as error:
+            if not self.killed.is_set():
+                self.faults.append(f"{number}: {error}")
+
+    def bring(self, number):
+        self.loaded[number] = None
+        self.daemon.cli("image", "load", self.archive(number))
+        self.loaded[number] = True
+
+    def take(self, number):
+        was, self.loaded[number] = self.loaded[number], None
+        done = self.daemon.cli("image", "rm", self.ref(number), check=False)
+        if done.returncode != 0 and was is not False:
+            raise AssertionError(done.stderr)
+        self.loaded[number] = False
+
+    def make(self, number):
+        if not self.loaded[number]:
+            return
+        container = self.pod.container("/bin/cat", "/pair", "/own", image=self.ref(number))
+        request = {"podSandboxId": self.pod.id, "config": container.config, "sandboxConfig": self.pod.config}
+        with self.daemon.connect() as connection:
+            container.id = connection.call("CreateContainer", request)["containerId"]
+        self.containers[container.id] = (number, container)
+
+    def drop(self, number):
+        for ident, (image, _) in list(self.containers.items()):
+            if image == number:
+                del self.containers[ident]
+                with self.daemon.connect() as connection:
+                    connection.call("RemoveContainer", {"containerId": ident})
+                return
+
+    def look(self, number):
+        if not self.loaded[number]:
+            return
+        target = self.daemon.scratch / f"look-{number}"
+        target.mkdir(exist_ok=True)
+        self.daemon.cli("image", "mount", self.ref(number), target)
+        self.assertEqual((target / "own").read_text(), str(number))
+        self.daemon.cli("image", "umount", target)
+
+    def prune(self, _):
+        self.daemon.cli("image", "prune", "--force")
+
+    # What must be so when the daemon is there again
+
+    def check_images(self):
+        listed = {tag for image in self.daemon.rpc("ListImages").get("images", []) for tag in image.get("repoTags", [])}
+        for number in range(self.IMAGES):
+            known = self.loaded[number]
+            if known is not None:
+                self.assertEqual(self.ref(number) in listed, known, f"image {number}")
+            self.loaded[number] = self.ref(number) in listed
+            if self.loaded[number]:
+                container = self.pod.container("/bin/cat", "/pair", "/own", image=self.ref(number))
+                self.assertEqual(container.run(), (0, f"{number // 2}{number}"))
+                container.remove()
+            target = self.daemon.scratch / f"look-{number}"
+            if target.is_mount():  # the kill came between
+                self.assertEqual((target / "own").read_text(), str(number))
+                self.daemon.cli("image", "umount", target)
+
+    def check_containers(self):
+        present = {item["id"]: item for item in self.daemon.rpc("ListContainers").get("containers", [])}
+        for number, container in self.containers.values():
+            self.assertIn(container.id, present)
+            self.assertEqual(container.run(), (0, f"{number // 2}{number}"))
+        for ident, item in present.items():
+            if item.get("state") != "CONTAINER_RUNNING":
+                self.daemon.rpc("RemoveContainer", {"containerId": ident})
+        self.containers.clear()
+
+    def entries(self, name):
+        return sorted(path.name for path in (self.daemon.root / "images" / name).iterdir())
+
+    def check_store(self):
+        """Every directory and file of the store is somebody's."""
+        root = self.daemon.root / "images"
+        containers = {item["id"] for item in self.daemon.rpc("ListContainers").get("containers", [])}
+        self.assertEqual(set(self.entries("snapshots")), containers)
+        self.assertEqual(self.entries("tmp"), [])
+        index = json.loads((root / "index.json").read_text())
+        kept = {"0"} | {item["name"] for item in index["layers"]}
+        used = {key for image in index["images"] for key in image["layers"]}
+        for ident in containers:
+            record = json.loads((root / "snapshots" / ident / "snapshot.json").read_text())
+            used.update(record["layerKeys"])
+        self.assertEqual(set(self.entries("layers")), kept)
+        self.assertEqual({item["key"] for item in index["layers"]}, used)
+        blobs = set()
+        for image in index["images"]:
+            manifest = json.loads((root / "blobs/sha256" / image["manifest"][7:]).read_text())
+            blobs.update({image["id"][7:], image["manifest"][7:], *(item["digest"][7:] for item in manifest["layers"])})
+        self.assertEqual(set(self.entries("blobs/sha256")), blobs)
