@@ -1,9 +1,9 @@
 """Bad image archives, made by code: each has a name, and what must happen to it. `list` shows them."""
 
-from . import (bombs, compression, configs, documents, escapes, fields, headers, lies, limits, memory, names, outer,
-               policy, records, references, sparse, truncations, whiteouts)
+from . import (bombs, compression, configs, documents, escapes, fields, folders, headers, lies, limits, memory, names,
+               outer, policy, records, references, sparse, truncations, whiteouts)
 
-THEMES = (escapes, whiteouts, names, compression, bombs, memory, sparse, lies, truncations, references, outer,
+THEMES = (escapes, whiteouts, names, compression, bombs, memory, sparse, lies, truncations, references, outer, folders,
           documents, fields, configs, headers, records, limits, policy)
 
 

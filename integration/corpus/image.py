@@ -99,9 +99,12 @@ def docker(*layers, config=None, manifest=None, ref=REF):
 
 
 def write(file, content):
-    """Writes an archive given as names and bytes, as bytes, as pieces, or as a function that gives one of these."""
+    """Writes an archive given as names and bytes, as bytes, as pieces, as what can make itself, or as a function that
+    gives one of these."""
     if callable(content):
         content = content()
+    if hasattr(content, "make"):
+        return content.make(file)
     if isinstance(content, dict):
         content = tar.pack(content)
     with open(file, "wb") as out:
