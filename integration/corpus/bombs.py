@@ -9,7 +9,7 @@ from .case import both, either, holds, lacks, refused, safe
 from .image import GOOD, INDEX, LAYOUT, MANIFEST, Blob, blobs_of, descriptor, docker, index_document, nested, oci, path
 from .packing import (BZIP2_LAYER, GZIP_LAYER, XZ_LAYER, ZSTD_LAYER, gzip_of, gzip_repeated, skippable, spoilt, xz_of,
                       zstd_blocks, zstd_frame, zstd_zeros)
-from .tar import END, FOLDER, entry, folder, header, pack, pax, symlink
+from .tar import END, FOLDER, entry, folder, hardlink, header, layer, pack, pax, symlink
 
 MIB = 1 << 20
 
@@ -47,9 +47,18 @@ def layers():
                   lambda: oci(spoilt(skippable(bytes(60_000)) + zstd_bomb(256 * MIB), ZSTD_LAYER)), "bomb")
     yield safe("bomb-that-no-image-has", lambda: {path(digest(data := zstd_bomb(256 * MIB))): data, **oci()},
                lacks("zeros"))
+    yield refused("copies-of-a-lower-file", copies, "layer")
     # What zeros come to by gzip is no bomb: a thousand times and no more.
     yield safe("gzip-layer-of-zeros", zeros_by_gzip,
                both(holds("zeros"), lambda loaded: loaded.equal(loaded.status("zeros").st_size, 96 * MIB)))
+
+
+def copies():
+    """Each layer links to a file of the lowest, and so gets a copy of it: kilobytes that become gigabytes."""
+    size = 64 * MIB
+    data = file_of_zeros(size) + bytes(size) + END
+    base = Blob(gzip_repeated(file_of_zeros(size), (bytes(4 * MIB), 16), END), digest(data), GZIP_LAYER)
+    return oci(base, *(layer(hardlink(f"link-{number}", "zeros")) for number in range(40)))
 
 
 def zeros_by_gzip():

@@ -127,8 +127,14 @@ def attributes():
     yield safe("attribute-twice",
                one(extended(record("SCHILY.xattr.user.a", "1") + record("SCHILY.xattr.user.a", "2")), header("f")),
                holds("f"))
-    yield safe("attribute-of-libarchive", one(pax(("LIBARCHIVE.xattr.user.a", "!!not base64!!")), header("f")),
-               holds("f"))
+    yield either("attribute-of-libarchive-in-noise", one(pax(("LIBARCHIVE.xattr.user.a", "!!!")), header("f")),
+                 "PAX", check=holds("f"))
+    yield either("attribute-of-libarchive-called-noise", one(pax(("LIBARCHIVE.xattr.%zz%", "eA")), header("f")),
+                 "PAX", check=holds("f"))
+    for name, text in [("text-of-noise", "every thing allowed"), ("empty-entry", ",,"),
+                       ("huge-user", "user:4294967296:rwx"),
+                       ("bad-right", "user::rqx"), ("text-of-a-megabyte", "user::rwx," * 90_000)]:
+        yield refused(f"acl-of-{name}", one(pax(("SCHILY.acl.access", text)), header("f")), "layer")
 
 
 def special_files():

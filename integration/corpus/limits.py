@@ -4,7 +4,7 @@ from .case import LIMITED, holds, refused, safe
 from .image import oci
 from .packing import XZ_LAYER, ZSTD_LAYER, packed, spoilt, xz_with_dictionary, zstd_of
 from .sparse import FORMS
-from .tar import entry, extended, folder, header, layer, long_name, pack, pax, record
+from .tar import entry, extended, folder, hardlink, header, layer, long_name, pack, pax, record
 
 MIB = 1 << 20
 
@@ -22,6 +22,9 @@ def cases():
                   oci(packed(layer(entry("a", bytes(3 * MIB))), "gzip")),
                   "layer-size",
                   flags=LIMITED)
+    lower = [layer(entry(name, bytes(3 * MIB // 2))) for name in "ab"]
+    links = layer(hardlink("c", "a"), hardlink("d", "b"))
+    yield refused("layer-size-of-copies", oci(*lower, links), "layer-size", flags=LIMITED)
     for form, make in FORMS.items():
 
         def sparse(size, count):
@@ -55,7 +58,7 @@ def rows():
     yield "document-size", with_label(50_000), with_label(100_000)
     yield "layer-size", oci(layer(entry("a", b"\xa5" * MIB))), oci(layer(entry("a", b"\xa5" * 3 * MIB)))
     yield "layer-entries", oci(layer(*files(200))), oci(layer(*files(400)))
-    yield "implicit-directories", oci(layer(*parents(40))), oci(layer(*parents(80)))
+    yield "implicit-size", oci(layer(*parents(20))), oci(layer(*parents(250)))
     yield "header-size", comment(5000), comment(9000)
     yield "path-length", oci(layer(entry("p" * 90 + "/" + "q" * 90))), oci(layer(entry("p" * 150 + "/" + "q" * 90)))
     yield "path-depth", oci(layer(folder("d/" * 9))), oci(layer(folder("d/" * 12)))

@@ -76,7 +76,7 @@ def kinds(whole):
     yield refused(
         "sparse-blob-of-a-terabyte",
         pax(("GNU.sparse.size", str(1 << 40)), ("GNU.sparse.numblocks", "0"),
-            ("GNU.sparse.map", "")) + header("x", 0) + whole, '"x"')
+            ("GNU.sparse.map", "")) + header("x", 0) + whole, "archive", "bytes")
     yield refused("archive-global-path", pax(("path", f"../{ESCAPE}"), kind=b"g") + whole, "archive")
     yield refused("archive-global-size", pax(("size", "0"), kind=b"g") + whole, "archive")
 
