@@ -34,6 +34,8 @@ struct ArchiveContents {
     var blobs: [Digest: ArchiveBlob] = [:]
     /// Paths in the archive of its files: Docker archives name layers and configs by path.
     var files: [String: Digest] = [:]
+    /// What layers' blobs were found to unpack to.
+    var verified: [Digest: Digest] = [:]
     /// Links between paths of the archive.
     var links: [String: String] = [:]
 

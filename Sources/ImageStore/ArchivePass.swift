@@ -15,7 +15,8 @@ struct ArchivePass {
 
     private init(_ session: LoadSession, _ source: any ByteSource, _ report: @escaping (Int) -> Void) {
         self.session = session
-        tar = TarReader(source, limits: session.limits)
+        tar = TarReader(
+            source, limits: session.limits, headers: (session.limits.archiveEntries, "archive-entries"))
         intake = BlobIntake(session, report: report)
     }
 
@@ -39,11 +40,6 @@ struct ArchivePass {
 
     private mutating func take(_ entry: TarEntry) throws(SwiftletError) {
         try session.cancellation.check()
-        guard tar.entryCount <= session.limits.archiveEntries else {
-            throw SwiftletError(
-                .resourceExhausted, "has more than \(session.limits.archiveEntries) entries",
-                hint: ImageLimits.hint("archive-entries"))
-        }
         nameBytes += entry.name.count + entry.linkTarget.count
         guard nameBytes <= Self.nameLimit else {
             throw SwiftletError(.resourceExhausted, "has entries with names of over \(Self.nameLimit) bytes together")
@@ -61,7 +57,10 @@ struct ArchivePass {
 
     private mutating func store(_ entry: TarEntry) throws(SwiftletError) {
         guard entry.kind == .file || entry.kind == .symbolicLink || entry.kind == .hardLink else { return }
-        let raw = String(decoding: entry.name, as: UTF8.self)
+        guard let raw = String(validating: entry.name, as: UTF8.self) else {
+            // No document can name it.
+            return
+        }
         guard !raw.split(separator: "/").contains(".."), let path = ArchiveContents.normalised(raw), !path.isEmpty
         else {
             throw .invalid("its name leads out of the archive")

@@ -25,9 +25,12 @@ final class DescriptorSource: ByteSource {
     /// nil for what cannot be sought in.
     let size: Int64?
     private(set) var position: Int64
+    private let tally: UnpackedBytes?
 
     /// Borrows `raw`, which must stay open while this lives. Reading starts at its offset.
-    init(_ raw: Int32, cancellation: LoadCancellation) throws(SwiftletError) {
+    /// What is read counts as taken in `tally`.
+    init(_ raw: Int32, cancellation: LoadCancellation, tally: UnpackedBytes? = nil) throws(SwiftletError) {
+        self.tally = tally
         self.raw = raw
         self.cancellation = cancellation
         var status = stat()
@@ -47,6 +50,7 @@ final class DescriptorSource: ByteSource {
         if size == nil { try waitForInput() }
         let count = try retrying("read", "archive") { Glibc.read(raw, buffer.baseAddress, buffer.count) }
         position += Int64(count)
+        tally?.take(count)
         return UnsafeRawBufferPointer(rebasing: buffer[..<count])
     }
 

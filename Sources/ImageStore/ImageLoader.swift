@@ -80,6 +80,11 @@ struct ImageLoader {
         _ place: LayerPlace, lowers: [PlacedLayer], contents: inout ArchiveContents, ready: [String: PlacedLayer]
     ) throws(SwiftletError) -> PlacedLayer {
         try checkSize(place.descriptor, contents)
+        if session.store.hasLayer(diffID: place.diffID, chainID: place.chainID)
+            || ready[LayerRecord.key(diffID: place.diffID)] ?? ready[LayerRecord.key(chainID: place.chainID)] != nil
+        {
+            try checkContent(place, &contents)
+        }
         if let record = session.leaseLayer(diffID: place.diffID, chainID: place.chainID) {
             return PlacedLayer(
                 record: record, directory: try session.store.layerDirectory(record), unpacked: nil)
@@ -89,11 +94,8 @@ struct ImageLoader {
         }
         let below = lowers.reversed().map(\.directory)
         let layer = try unpack(place, below, &contents)
-        guard layer.diffID == place.diffID else {
-            throw SwiftletError(
-                .dataLoss, "unpacks to \(layer.diffID) where the config says \(place.diffID)",
-                object: "layer \(place.descriptor.digest)", hint: "make or fetch the archive again")
-        }
+        try Self.check(layer.diffID, place)
+        contents.verified[place.descriptor.digest] = layer.diffID
         try layer.adoptParents(from: below)
         let key =
             layer.dependsOnLowers ? LayerRecord.key(chainID: place.chainID) : LayerRecord.key(diffID: place.diffID)
@@ -103,11 +105,56 @@ struct ImageLoader {
         return PlacedLayer(record: record, directory: layer.directory, unpacked: layer)
     }
 
-    private func checkSize(_ descriptor: Descriptor, _ contents: ArchiveContents) throws(SwiftletError) {
-        guard let blob = contents.blobs[descriptor.digest] else { return }
-        guard blob.size == descriptor.size else {
+    private static func check(_ diffID: Digest, _ place: LayerPlace) throws(SwiftletError) {
+        guard diffID == place.diffID else {
             throw SwiftletError(
-                .dataLoss, "has \(blob.size) bytes where the manifest says \(descriptor.size)",
+                .dataLoss, "unpacks to \(diffID) where the config says \(place.diffID)",
+                object: "layer \(place.descriptor.digest)", hint: "make or fetch the archive again")
+        }
+    }
+
+    /// Checks a blob whose layer is there already and is not unpacked again: it must be what makes that layer all the same,
+    /// since it is what goes out when the image is saved.
+    private func checkContent(_ place: LayerPlace, _ contents: inout ArchiveContents) throws(SwiftletError) {
+        let digest = place.descriptor.digest
+        if let known = contents.verified[digest], known.algorithm == place.diffID.algorithm {
+            return try Self.check(known, place)
+        }
+        if let blob = contents.blobs[digest], case .temporary = blob.place {
+            if case .done(let layer) = blob.unpacking, layer.diffID.algorithm == place.diffID.algorithm {
+                return try Self.check(layer.diffID, place)
+            }
+        } else if session.store.diffIDs(ofLayer: digest).contains(place.diffID) {
+            return
+        }
+        let file = try openLayer(place, contents)
+        let source = try DescriptorSource(file.raw, cancellation: session.cancellation)
+        let plain = try decompressed(source, object: "layer \(digest)", limits: session.limits)
+        var hasher = try DigestHasher(place.diffID.algorithm)
+        var total: Int64 = 0
+        while true {
+            let bytes = try plain.read()
+            if bytes.count == 0 { break }
+            total += Int64(bytes.count)
+            guard total <= session.limits.layerBytes else {
+                throw SwiftletError(
+                    .resourceExhausted, "unpacks to more than \(session.limits.layerBytes) bytes",
+                    object: "layer \(digest)", hint: ImageLimits.hint("layer-size"))
+            }
+            try hasher.update(bytes)
+        }
+        let found = try hasher.finish()
+        try Self.check(found, place)
+        contents.verified[digest] = found
+    }
+
+    private func checkSize(_ descriptor: Descriptor, _ contents: ArchiveContents) throws(SwiftletError) {
+        var known = contents.blobs[descriptor.digest]?.size
+        if known == nil { known = try session.leaseBlob(descriptor.digest) }
+        guard let size = known else { return }
+        guard size == descriptor.size else {
+            throw SwiftletError(
+                .dataLoss, "has \(size) bytes where the manifest says \(descriptor.size)",
                 object: "layer \(descriptor.digest)")
         }
     }

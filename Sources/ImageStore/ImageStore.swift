@@ -64,7 +64,8 @@ public final class ImageStore: Sendable {
                     return try ImageLoader(session: session, options: options, progress: reporter)
                         .run(folder: descriptor.raw)
                 }
-                let source = try DescriptorSource(descriptor.raw, cancellation: cancellation)
+                let source = try DescriptorSource(
+                    descriptor.raw, cancellation: cancellation, tally: session.unpacked)
                 let reporter = LoadReporter(source, session.unpacked, progress)
                 return try ImageLoader(session: session, options: options, progress: reporter).run(archive: source)
             }

@@ -80,7 +80,8 @@ private struct ImageVerifier {
     /// Unpacks and hashes the blob at once. Errors: `dataLoss` for a damaged one.
     private func unpack(_ layer: ImageLayer, _ below: [Directory]) throws(SwiftletError) -> UnpackedLayer {
         let file = try store.openBlob(layer.digest)
-        let source = try DescriptorSource(file.raw, cancellation: session.cancellation)
+        let source = try DescriptorSource(
+            file.raw, cancellation: session.cancellation, tally: session.unpacked)
         let pipeline = try session.startPipeline(
             object: "its blob", lowers: below, algorithm: layer.diffID.algorithm)
         var hasher = try DigestHasher(layer.digest.algorithm)

@@ -10,6 +10,7 @@ final class LayerApplier {
     private let limits: ImageLimits
     /// The layers below, if known.
     private let lowers: LayeredView?
+    private let unpacked: UnpackedBytes?
     private var named: NamedAccessLists
     private var usedLowers = false
     private var rootIsOpaque = false
@@ -20,8 +21,9 @@ final class LayerApplier {
 
     init(
         root: Directory, form: WhiteoutForm, lowers: LayeredView?, limits: ImageLimits,
-        budget: MemoryBudget = MemoryBudget(limit: .max)
+        budget: MemoryBudget = MemoryBudget(limit: .max), unpacked: UnpackedBytes? = nil
     ) {
+        self.unpacked = unpacked
         tree = LayerTree(root: root, form: form, limits: limits, budget: budget)
         self.form = form
         self.lowers = lowers
@@ -168,7 +170,11 @@ final class LayerApplier {
         for name in target.names {
             guard try Whiteout(name) == nil else { throw .invalid("is a hard link to a whiteout, \(target.text)") }
         }
-        if targetName == name, tree.isCurrent(target.names.dropLast()) { return }
+        if targetName == name, tree.isCurrent(target.names.dropLast()) {
+            // A link to itself says that the file is there, here or below.
+            if try ownDirectory(of: target) == nil { _ = try copyUp(target) }
+            return
+        }
         let directory = if let own = try ownDirectory(of: target) { own } else { try copyUp(target) }
         try replacing(name) { parent throws(SwiftletError) in
             try parent.makeHardLink(name, to: targetName, in: directory)
@@ -206,6 +212,7 @@ final class LayerApplier {
         }
         usedLowers = true
         try show(status.size)
+        try unpacked?.add(Int(status.size))
         let own = tree.currentPath
         try tree.open(target.names.dropLast())
         let directory = tree.current

@@ -1,7 +1,6 @@
 import Errors
 import LinuxSystem
 import OCI
-import Synchronization
 
 /// A layer unpacked into a directory of the load under way, not yet part of the store.
 ///
@@ -70,8 +69,10 @@ final class LayerPipeline {
             writer = try WorkerThread { () throws(SwiftletError) in
                 do throws(SwiftletError) {
                     let applier = LayerApplier(
-                        root: directory, form: form, lowers: view, limits: limits, budget: budget)
-                    let tar = TarReader(QueueSource(plain), limits: limits)
+                        root: directory, form: form, lowers: view, limits: limits, budget: budget, unpacked: unpacked)
+                    // Headers of headers count as well: an entry has few.
+                    let tar = TarReader(
+                        QueueSource(plain), limits: limits, headers: (2 * limits.layerEntries, "layer-entries"))
                     while let entry = try tar.next() { try applier.apply(entry, data: tar) }
                     try tar.drain(limit: limits.layerBytes)
                     try applier.finish()
@@ -100,7 +101,7 @@ final class LayerPipeline {
             let bytes = try source.read()
             if bytes.count == 0 { break }
             total += Int64(bytes.count)
-            unpacked.add(bytes.count)
+            try unpacked.add(bytes.count)
             guard total <= limits.layerBytes else {
                 throw SwiftletError(
                     .resourceExhausted, "unpacks to more than \(limits.layerBytes) bytes", object: object,
@@ -129,11 +130,4 @@ final class LayerPipeline {
         let applier = try written.get().applier
         return UnpackedLayer(name: name, directory: directory, diffID: try hashed.get(), applier: applier)
     }
-}
-
-/// Plain bytes of all layers of a load so far, counted by several threads.
-final class UnpackedBytes: Sendable {
-    private let count = Atomic<Int>(0)
-    func add(_ bytes: Int) { count.add(bytes, ordering: .relaxed) }
-    var value: Int64 { Int64(count.load(ordering: .relaxed)) }
 }

@@ -91,7 +91,8 @@ struct LayoutFolder {
         do throws(SwiftletError) {
             let parent = try folder.openDirectory(below: FileName("blobs/\(digest.algorithm.rawValue)"))
             let file = try openRegular(FileName(digest.hex), in: parent, path)
-            let source = try DescriptorSource(file.raw, cancellation: session.cancellation)
+            let source = try DescriptorSource(
+                file.raw, cancellation: session.cancellation, tally: session.unpacked)
             if let limit, let size = source.size, size > limit {
                 throw SwiftletError(.resourceExhausted, "is larger than \(limit) bytes", object: path)
             }

@@ -8,7 +8,7 @@ final class LoadSession {
     let store: ImageStore
     let limits: ImageLimits
     let cancellation: LoadCancellation
-    let unpacked = UnpackedBytes()
+    let unpacked: UnpackedBytes
     private let budget: MemoryBudget
     let name: FileName
     let blobs: Directory
@@ -22,6 +22,7 @@ final class LoadSession {
         self.store = store
         limits = store.limits
         self.cancellation = cancellation
+        unpacked = UnpackedBytes(limits: limits)
         budget = MemoryBudget(limit: limits.implicitBytes)
         name = store.temporaryName("load")
         try store.directories.temporary.makeDirectory(name)

@@ -33,6 +33,10 @@ struct PaxRecords {
     mutating func mergeGlobal(_ bytes: UnsafeRawBufferPointer) throws(SwiftletError) {
         try merge(bytes)
         sparse = nil
+        // One name for all entries: readers disagree what that means, and so on what the archive holds.
+        for (key, isSet) in [("path", name != nil), ("linkpath", linkName != nil), ("size", size != nil)] where isSet {
+            throw Self.fault("a global header sets \(key)")
+        }
     }
 
     mutating func merge(_ bytes: UnsafeRawBufferPointer) throws(SwiftletError) {

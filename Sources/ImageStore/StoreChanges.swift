@@ -15,6 +15,20 @@ extension ImageStore {
         }
     }
 
+    func hasLayer(diffID: Digest, chainID: Digest) -> Bool {
+        state.withLock { state in
+            let layers = state.catalog.layers
+            let record = layers[LayerRecord.key(diffID: diffID)] ?? layers[LayerRecord.key(chainID: chainID)]
+            return record?.form == whiteoutForm
+        }
+    }
+
+    /// What images say that a layer's blob unpacks to: checked when it came.
+    func diffIDs(ofLayer digest: Digest) -> Set<Digest> {
+        let images = state.withLock { $0.images }
+        return Set(images.values.flatMap(\.layers).filter { $0.digest == digest }.map(\.diffID))
+    }
+
     /// Pair with `release`.
     func leaseLayer(diffID: Digest, chainID: Digest) -> LayerRecord? {
         state.withLock { state in

@@ -12,6 +12,7 @@ final class TarReader: ByteSource {
     private let spare = UnsafeMutableRawBufferPointer.allocate(byteCount: TarHeader.size, alignment: 64)
     private var extended: [UInt8] = []
     private var globals: PaxRecords
+    private let headerLimit: (most: Int, limit: String)?
     private(set) var entryCount = 0
     /// For errors: the last entry met.
     private var lastName: [UInt8]?
@@ -29,8 +30,10 @@ final class TarReader: ByteSource {
     private var zeros: Int64 = 0
     private var zeroPage: UnsafeMutableRawBufferPointer?
 
-    init(_ source: any ByteSource, limits: ImageLimits) {
+    /// `headers`: how many the archive may have, and the limit that says so.
+    init(_ source: any ByteSource, limits: ImageLimits, headers: (most: Int, limit: String)? = nil) {
         self.source = source
+        headerLimit = headers
         self.limits = limits
         globals = PaxRecords(limits: limits)
     }
@@ -205,6 +208,11 @@ final class TarReader: ByteSource {
             begin(0)
             guard let block = try block(), let header = try TarHeader(block) else { return nil }
             entryCount += 1
+            if let headerLimit, entryCount > headerLimit.most {
+                throw SwiftletError(
+                    .resourceExhausted, "has more than \(headerLimit.most) entries",
+                    hint: ImageLimits.hint(headerLimit.limit))
+            }
             switch header.type {
             case 0x78:  // x
                 try extended(header) { (bytes) throws(SwiftletError) in try headers.pax.merge(bytes) }

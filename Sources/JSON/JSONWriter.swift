@@ -60,7 +60,15 @@ extension JSONValue {
     private static func quote(_ text: String, into out: inout [UInt8]) {
         let hex = Array("0123456789abcdef".utf8)
         out.append(UInt8(ascii: "\""))
+        var before: UInt8 = 0
         for byte in text.utf8 {
+            defer { before = byte }
+            // C1 controls, which terminals obey: U+0080 to U+009F are C2 80 to C2 9F.
+            if before == 0xc2, (0x80...0x9f).contains(byte) {
+                out.removeLast()
+                out += "\\u00".utf8 + [hex[Int(byte >> 4)], hex[Int(byte & 15)]]
+                continue
+            }
             switch byte {
             case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
             case 0x0a: out += "\\n".utf8

@@ -67,7 +67,7 @@ final class LayerFixture {
                 line += " \(status.kind) \(String(status.mode, radix: 8)) \(status.uid):\(status.gid)"
                 line += " \(status.modified.seconds)" + (nanoseconds ? ".\(status.modified.nanoseconds)" : "")
                 if status.kind == .regular {
-                    line += " \(status.size) bytes \(status.blocks) blocks \(status.links) links"
+                    line += " \(status.size) bytes \(status.links) links"
                 }
                 if status.kind == .symbolicLink { line += " -> \(try folder.linkTarget(name).text)" }
                 if status.kind == .characterDevice || status.kind == .blockDevice { line += " \(status.deviceNumber)" }

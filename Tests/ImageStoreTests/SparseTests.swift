@@ -41,6 +41,9 @@ struct SparseTests {
             try fixture.listing(tree, nanoseconds: nanoseconds), try fixture.listing(source, nanoseconds: nanoseconds))
         for name in try FileManager.default.contentsOfDirectory(atPath: source) {
             #expect(try contents("\(tree)/\(name)") == contents("\(source)/\(name)"), "\(name)")
+            // The file system counts a block or two of its own now and then; a hole that was filled is more.
+            let blocks = (try fileStat("\(tree)/\(name)").st_blocks, try fileStat("\(source)/\(name)").st_blocks)
+            #expect(abs(blocks.0 - blocks.1) <= 32, "\(name): \(blocks)")
         }
     }
 
