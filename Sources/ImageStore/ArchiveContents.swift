@@ -33,15 +33,17 @@ struct ArchiveContents {
     var documents: [String: [UInt8]] = [:]
     var blobs: [Digest: ArchiveBlob] = [:]
     /// Paths in the archive of its files: Docker archives name layers and configs by path.
-    var files: [String: Digest] = [:]
+    /// Bytes, not text: two spellings of one letter are two names.
+    var files: [[UInt8]: Digest] = [:]
     /// What layers' blobs were found to unpack to.
     var verified: [Digest: Digest] = [:]
     /// Links between paths of the archive.
-    var links: [String: String] = [:]
+    var links: [[UInt8]: [UInt8]] = [:]
 
     /// The blob at a path, links between entries followed.
     func blob(at path: String) -> ArchiveBlob? {
-        guard var name = Self.normalised(path) else { return nil }
+        guard let normalised = Self.normalised(path) else { return nil }
+        var name = Array(normalised.utf8)
         for _ in 0..<8 {
             if let digest = files[name] { return blobs[digest] }
             guard let next = links[name] else { return nil }

@@ -16,7 +16,7 @@ struct ArchivePass {
     private init(_ session: LoadSession, _ source: any ByteSource, _ report: @escaping (Int) -> Void) {
         self.session = session
         tar = TarReader(
-            source, limits: session.limits, headers: (session.limits.archiveEntries, "archive-entries"))
+            source, limits: session.limits, entries: (session.limits.archiveEntries, "archive-entries"))
         intake = BlobIntake(session, report: report)
     }
 
@@ -40,6 +40,11 @@ struct ArchivePass {
 
     private mutating func take(_ entry: TarEntry) throws(SwiftletError) {
         try session.cancellation.check()
+        guard max(entry.name.count, entry.linkTarget.count) <= session.limits.pathBytes else {
+            throw SwiftletError(
+                .resourceExhausted, "has an entry with a name of over \(session.limits.pathBytes) bytes",
+                hint: ImageLimits.hint("path-length"))
+        }
         nameBytes += entry.name.count + entry.linkTarget.count
         guard nameBytes <= Self.nameLimit else {
             throw SwiftletError(.resourceExhausted, "has entries with names of over \(Self.nameLimit) bytes together")
@@ -73,7 +78,7 @@ struct ArchivePass {
             guard let target = ArchiveContents.normalised(target, relativeTo: base) else {
                 throw .invalid("it is a link that leads out of the archive")
             }
-            contents.links[path] = target
+            contents.links[Array(path.utf8)] = Array(target.utf8)
         default:
             if ArchiveContents.documentNames.contains(path) {
                 guard contents.documents[path] == nil else { throw .invalid("it appears twice") }

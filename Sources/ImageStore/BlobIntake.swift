@@ -8,7 +8,7 @@ struct BlobIntake {
     let session: LoadSession
     private(set) var blobs: [Digest: ArchiveBlob] = [:]
     /// Paths in the archive of its files: Docker archives name layers and configs by path.
-    private(set) var files: [String: Digest] = [:]
+    private(set) var files: [[UInt8]: Digest] = [:]
     private let report: (Int) -> Void
     /// Layers whose bytes are all there and that are still being written, oldest first.
     private var running: [(digest: Digest, pipeline: LayerPipeline)] = []
@@ -26,11 +26,12 @@ struct BlobIntake {
     /// `dataLoss` when it is not what its place says, `invalidArgument` for a place taken already.
     mutating func take(_ path: String, size: Int64, name: String, from source: any ByteSource) throws(SwiftletError) {
         let expected = Self.digest(ofPath: path)
+        let key = Array(path.utf8)
         // The same blob again is harmless: it is the same by its name, and the first was verified.
         if let expected, blobs[expected] != nil { return }
-        guard files[path] == nil else { throw .invalid("it appears twice") }
+        guard files[key] == nil else { throw .invalid("it appears twice") }
         if let expected {
-            files[path] = expected
+            files[key] = expected
             if let stored = try session.leaseBlob(expected) {
                 guard stored == size else {
                     throw SwiftletError(
@@ -47,7 +48,7 @@ struct BlobIntake {
                 .dataLoss, "its content has the digest \(blob.digest): the archive is damaged or was tampered with",
                 hint: "make or fetch it again")
         }
-        files[path] = blob.digest
+        files[key] = blob.digest
         if blobs[blob.digest] != nil { return }
         if case .temporary(let file) = blob.place, try session.leaseBlob(blob.digest) != nil {
             try session.blobs.removeFile(file)

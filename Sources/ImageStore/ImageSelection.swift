@@ -58,7 +58,14 @@ struct ImageSelection {
         let limit = session.limits.documentBytes
         let object = "\(what) \(digest)"
         if let blob = contents.blobs[digest], case .temporary(let name) = blob.place {
-            return try session.blobs.openFile(name).readAll(limit: limit, object)
+            do throws(SwiftletError) {
+                return try session.blobs.openFile(name).readAll(limit: limit, object)
+            } catch {
+                guard error.code == .resourceExhausted else { throw error }
+                throw SwiftletError(
+                    .resourceExhausted, "is larger than \(limit) bytes", object: object,
+                    hint: ImageLimits.hint("document-size"))
+            }
         }
         guard try session.leaseBlob(digest) != nil else {
             throw SwiftletError(
@@ -154,6 +161,12 @@ struct ImageSelection {
         }
     }
 
+    /// In a call of its own: the document's whole tree, which may be large, goes before what it names is read.
+    private func imageDocument(_ descriptor: Descriptor) throws(SwiftletError) -> ImageDocument {
+        let value = try document(descriptor.digest, size: descriptor.size, "manifest")
+        return try ImageDocument(value, document: "manifest \(descriptor.digest)")
+    }
+
     /// What a descriptor leads to; `seen` has what it led to before: indexes that name one another many times over would
     /// else take for ever.
     private func candidates(
@@ -161,10 +174,7 @@ struct ImageSelection {
     ) throws(SwiftletError) -> [Candidate] {
         guard depth < 8 else { throw .invalid("are nested more than 8 deep", object: "indexes below index.json") }
         guard seen.insert(descriptor.digest).inserted else { return [] }
-        let what = "manifest"
-        let name = "\(what) \(descriptor.digest)"
-        let value = try document(descriptor.digest, size: descriptor.size, what)
-        switch try ImageDocument(value, document: name) {
+        switch try imageDocument(descriptor) {
         case .manifest(let manifest):
             guard MediaType.isImageConfig(manifest.config.mediaType), manifest.artifactType == nil else { return [] }
             let config = try config(manifest.config.digest, size: manifest.config.size)

@@ -14,7 +14,8 @@ struct LayerPath: Hashable, Sendable {
     /// and for what is longer than the kernel takes.
     init(_ raw: [UInt8], limits: ImageLimits) throws(SwiftletError) {
         guard raw.count <= limits.pathBytes else {
-            throw .invalid("its name is longer than \(limits.pathBytes) bytes")
+            throw .invalid(
+                "its name is longer than \(limits.pathBytes) bytes", hint: ImageLimits.hint("path-length"))
         }
         names = []
         for part in raw.split(separator: 0x2f) where !part.elementsEqual([0x2e]) {
@@ -23,7 +24,8 @@ struct LayerPath: Hashable, Sendable {
             names.append(FileName(part))
         }
         guard names.count <= limits.pathDepth else {
-            throw .invalid("it lies more than \(limits.pathDepth) directories deep")
+            throw .invalid(
+                "it lies more than \(limits.pathDepth) directories deep", hint: ImageLimits.hint("path-depth"))
         }
     }
 

@@ -70,9 +70,8 @@ final class LayerPipeline {
                 do throws(SwiftletError) {
                     let applier = LayerApplier(
                         root: directory, form: form, lowers: view, limits: limits, budget: budget, unpacked: unpacked)
-                    // Headers of headers count as well: an entry has few.
                     let tar = TarReader(
-                        QueueSource(plain), limits: limits, headers: (2 * limits.layerEntries, "layer-entries"))
+                        QueueSource(plain), limits: limits, entries: (limits.layerEntries, "layer-entries"))
                     while let entry = try tar.next() { try applier.apply(entry, data: tar) }
                     try tar.drain(limit: limits.layerBytes)
                     try applier.finish()

@@ -51,7 +51,8 @@ final class LoadSession {
         let limit = 8 * limits.documentBytes
         guard documentBytes <= limit else {
             throw SwiftletError(
-                .resourceExhausted, "has manifests and configs of over \(limit) bytes together", object: "archive",
+                .resourceExhausted, "has indexes, manifests and configs of over \(limit) bytes together",
+                object: "archive",
                 hint: ImageLimits.hint("document-size"))
         }
     }

@@ -12,7 +12,8 @@ final class TarReader: ByteSource {
     private let spare = UnsafeMutableRawBufferPointer.allocate(byteCount: TarHeader.size, alignment: 64)
     private var extended: [UInt8] = []
     private var globals: PaxRecords
-    private let headerLimit: (most: Int, limit: String)?
+    private let entryLimit: (most: Int, limit: String)?
+    /// With headers that stand for themselves, and with those that are said twice of one entry.
     private(set) var entryCount = 0
     /// For errors: the last entry met.
     private var lastName: [UInt8]?
@@ -30,10 +31,10 @@ final class TarReader: ByteSource {
     private var zeros: Int64 = 0
     private var zeroPage: UnsafeMutableRawBufferPointer?
 
-    /// `headers`: how many the archive may have, and the limit that says so.
-    init(_ source: any ByteSource, limits: ImageLimits, headers: (most: Int, limit: String)? = nil) {
+    /// `entries`: how many the archive may have, and the limit that says so.
+    init(_ source: any ByteSource, limits: ImageLimits, entries: (most: Int, limit: String)? = nil) {
         self.source = source
-        headerLimit = headers
+        entryLimit = entries
         self.limits = limits
         globals = PaxRecords(limits: limits)
     }
@@ -203,16 +204,12 @@ final class TarReader: ByteSource {
     func next() throws(SwiftletError) -> TarEntry? {
         var headers = EntryHeaders(globals)
         var hasOwn = false
+        var said: Set<UInt8> = []
         while true {
             try pass(stored + padding)
             begin(0)
             guard let block = try block(), let header = try TarHeader(block) else { return nil }
-            entryCount += 1
-            if let headerLimit, entryCount > headerLimit.most {
-                throw SwiftletError(
-                    .resourceExhausted, "has more than \(headerLimit.most) entries",
-                    hint: ImageLimits.hint(headerLimit.limit))
-            }
+            try count(header.type, &said)
             switch header.type {
             case 0x78:  // x
                 try extended(header) { (bytes) throws(SwiftletError) in try headers.pax.merge(bytes) }
@@ -226,6 +223,17 @@ final class TarReader: ByteSource {
             case 0x56: begin(try size(header))  // V, a volume's label
             default: return try entry(header, headers)
             }
+        }
+    }
+
+    private func count(_ type: UInt8, _ said: inout Set<UInt8>) throws(SwiftletError) {
+        let isOfAnEntry = type == 0x78 || type == 0x4c || type == 0x4b
+        if isOfAnEntry, said.insert(type).inserted { return }
+        entryCount += 1
+        if let entryLimit, entryCount > entryLimit.most {
+            throw SwiftletError(
+                .resourceExhausted, "has more than \(entryLimit.most) entries",
+                hint: ImageLimits.hint(entryLimit.limit))
         }
     }
 

@@ -58,27 +58,46 @@ extension JSONValue {
     }
 
     private static func quote(_ text: String, into out: inout [UInt8]) {
-        let hex = Array("0123456789abcdef".utf8)
         out.append(UInt8(ascii: "\""))
-        var before: UInt8 = 0
-        for byte in text.utf8 {
-            defer { before = byte }
-            // C1 controls, which terminals obey: U+0080 to U+009F are C2 80 to C2 9F.
-            if before == 0xc2, (0x80...0x9f).contains(byte) {
-                out.removeLast()
-                out += "\\u00".utf8 + [hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-                continue
-            }
-            switch byte {
-            case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
-            case 0x0a: out += "\\n".utf8
-            case 0x0d: out += "\\r".utf8
-            case 0x09: out += "\\t".utf8
-            case 0..<0x20, 0x7f: out += "\\u00".utf8 + [hex[Int(byte >> 4)], hex[Int(byte & 15)]]
-            default: out.append(byte)
+        if text.utf8.allSatisfy({ $0 < 0x80 }) {
+            for byte in text.utf8 { quote(byte, into: &out) }
+        } else {
+            for scalar in text.unicodeScalars {
+                if isUnsafeToShow(scalar) {
+                    escape(UInt16(scalar.value), into: &out)
+                } else if scalar.value < 0x80 {
+                    quote(UInt8(scalar.value), into: &out)
+                } else {
+                    out += UTF8.encode(scalar).map { Array($0) } ?? []
+                }
             }
         }
         out.append(UInt8(ascii: "\""))
+    }
+
+    private static func quote(_ byte: UInt8, into out: inout [UInt8]) {
+        switch byte {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): out += [UInt8(ascii: "\\"), byte]
+        case 0x0a: out += "\\n".utf8
+        case 0x0d: out += "\\r".utf8
+        case 0x09: out += "\\t".utf8
+        case 0..<0x20, 0x7f: escape(UInt16(byte), into: &out)
+        default: out.append(byte)
+        }
+    }
+
+    /// What terminals obey or turn text around by: JSON is printed for people, too.
+    private static func isUnsafeToShow(_ scalar: Unicode.Scalar) -> Bool {
+        switch scalar.value {
+        case 0x80..<0xa0, 0x61c, 0x200b...0x200f, 0x2028...0x202e, 0x2060...0x206f, 0xfeff: true
+        default: false
+        }
+    }
+
+    private static func escape(_ value: UInt16, into out: inout [UInt8]) {
+        let hex = Array("0123456789abcdef".utf8)
+        out += "\\u".utf8
+        for shift in [12, 8, 4, 0] { out.append(hex[Int(value >> UInt16(shift)) & 15]) }
     }
 }
 
