@@ -8,6 +8,7 @@
 #include "errors.h"
 #include "files.h"
 #include "mounts.h"
+#include "netlink.h"
 #include "processes.h"
 #include "sockets.h"
 #include "terminals.h"
