@@ -58,7 +58,7 @@ let package = Package(
         room(
             "ImageStore",
             ["OCI", "JSON", "LinuxSystem", "Errors", "CISAL", "CZstd", "CLZMA", "CBZip2", logging]),
-        room("PodNetwork", ["LinuxSystem", "Errors", logging]),
+        room("PodNetwork", ["CLinux", "LinuxSystem", "JSON", "Errors", logging]),
 
         // The runtime and its words.
         room("LocalSockets", ["Errors", nioCore, nioPosix, logging]),
@@ -102,7 +102,7 @@ let package = Package(
         .executableTarget(
             name: "swiftletd",
             dependencies: [
-                "Runtime", "PodLoop", "Volumes", "APIServer", "CRI", "Streaming", "ImageStore", "KubeAPI", "Cgroups",
+                "Runtime", "PodNetwork", "PodLoop", "Volumes", "APIServer", "CRI", "Streaming", "ImageStore", "KubeAPI", "Cgroups",
                 "LinuxSystem", "Errors", arguments, logging,
             ], swiftSettings: strict),
         .executableTarget(
@@ -120,6 +120,7 @@ let package = Package(
         tests("Launch"),
         tests("OCI"),
         tests("ImageStore"),
+        tests("PodNetwork", ["LinuxSystem"]),
         tests("LocalSockets"),
         tests("CRI"),
         tests("Streaming"),
