@@ -44,10 +44,14 @@ public final class PodRuntime: Sendable {
     /// Takes over what an earlier daemon left, then opens the streaming and the image endpoints.
     /// Errors: `failedPrecondition` when another daemon has the run directory.
     public func start() async throws {
-        try await context.threads.run { try self.takeLock() }
-        try await Recovery(context: context, pods: pods) { (pod) throws(SwiftletError) in
+        try await context.threads.run { [self] in
+            try takeLock()
+            context.network.start()
+        }
+        let unknown = try await Recovery(context: context, pods: pods) { (pod) throws(SwiftletError) in
             try self.watch(pod, nil)
         }.run()
+        try await context.threads.run { [self] in context.network.keepOnly(networkHolders(unknown)) }
         let run = context.configuration.run
         let streaming = try await StreamingServer.start(at: "\(run)/streaming.sock", logger: context.logger)
         let images = try ImageSocket(context: context)
@@ -74,12 +78,22 @@ public final class PodRuntime: Sendable {
         context.events.finish()
         context.loads.continuation.finish()
         monitor.stop()
+        do { try await context.threads.run { [context] in context.network.stop() } } catch {
+            context.logger.notice("the network was not stopped", metadata: ["error": "\(error)"])
+        }
         if pods.all.isEmpty {
             do { try await context.threads.run { [context] in try context.base.remove() } } catch {
                 context.logger.notice("the cgroup of this daemon stays", metadata: ["error": "\(error)"])
             }
         }
         if let lock = parts.lock { close(lock) }
+    }
+
+    /// Who holds the network of each sandbox that lives; 0 for those of which little is known.
+    private func networkHolders(_ unknown: [String]) -> [String: Int32] {
+        var holders = Dictionary(uniqueKeysWithValues: unknown.map { ($0, Int32(0)) })
+        for view in pods.all.map(\.view) where view.isReady { holders[view.sandbox.id] = view.sandbox.shimPID }
+        return holders
     }
 
     /// The endpoint for exec and attach; there only between `start` and `stop`.

@@ -6,6 +6,7 @@ import KubeAPI
 import LinuxSystem
 import Logging
 import PodLoop
+import PodNetwork
 import Runtime
 import Volumes
 
@@ -46,8 +47,11 @@ final class Daemon: Sendable {
             ])
         let configuration = RuntimeConfiguration(
             root: options.root, run: options.run, shimPath: try directories.shim(), cgroupRoot: options.cgroupRoot)
+        let bridge = try options.bridgeSettings
         let runtime = try await onOwnThread {
-            try PodRuntime(configuration: configuration, imageStore: store, logger: logger)
+            try PodRuntime(
+                configuration: configuration, imageStore: store, logger: logger,
+                network: try bridge.map { try BridgeNetwork(settings: $0, logger: logger) } ?? LoopbackNetwork())
         }
         try await runtime.start()
         var methods = MethodTable()
@@ -82,7 +86,8 @@ final class Daemon: Sendable {
     ) throws -> PodLoop {
         let volumes = try HostVolumes(podsDirectory: options.root + "/pods", logDirectory: options.root + "/logs")
         return PodLoop(
-            settings: try NodeFacts(root: options.root).settings(name: node, options: options), cluster: cluster,
+            settings: try NodeFacts(root: options.root, bridge: options.bridgeSettings?.bridge)
+                .settings(name: node, options: options), cluster: cluster,
             runtime: runtime, volumes: volumes,
             manifests: try options.manifests.map { try HostManifests(directory: $0) },
             now: now, log: logger)

@@ -3,6 +3,7 @@ import Errors
 import Glibc
 import ImageStore
 import Logging
+import PodNetwork
 
 /// The daemon's flags.
 struct DaemonOptions: ParsableArguments {
@@ -39,6 +40,16 @@ struct DaemonOptions: ParsableArguments {
     )
     var cgroupRoot: String?
 
+    @Option(
+        name: .customLong("pod-cidr"),
+        help: ArgumentHelp(
+            "The ranges pods get their addresses from: one of IPv4, one of IPv6, or one alone; none for loopback only.",
+            discussion: "Default: 10.85.0.0/16,fd00:85::/64, as far as the kernel has the families."))
+    var podCIDR: String?
+
+    @Option(help: "The bridge pods are on. Default: swiftlet0, or one of its own for another --run.")
+    var bridge: String?
+
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
 
@@ -53,6 +64,13 @@ struct DaemonOptions: ParsableArguments {
 
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning or error.")
     var logLevel = Logger.Level.info
+
+    /// nil for pods with loopback only.
+    var bridgeSettings: BridgeSettings? {
+        get throws {
+            podCIDR == "none" ? nil : try BridgeSettings(run: run, bridge: bridge, ranges: podCIDR)
+        }
+    }
 
     func validate() throws {
         for (option, path) in [("--root", root), ("--run", run)] where !path.hasPrefix("/") {

@@ -8,6 +8,8 @@ import PodLoop
 /// What this machine is, read once when the daemon starts.
 struct NodeFacts {
     let root: String
+    /// The pods' bridge: its addresses are no way to reach the node.
+    let bridge: String?
 
     func settings(name: String, options: DaemonOptions) throws -> NodeSettings {
         let capacity = try capacity()
@@ -64,7 +66,7 @@ struct NodeFacts {
         while let entry = next?.pointee {
             next = entry.ifa_next
             guard let address = entry.ifa_addr, entry.ifa_flags & UInt32(IFF_UP) != 0,
-                entry.ifa_flags & UInt32(IFF_LOOPBACK) == 0
+                entry.ifa_flags & UInt32(IFF_LOOPBACK) == 0, bridge != String(cString: entry.ifa_name)
             else { continue }
             let family = Int32(address.pointee.sa_family)
             guard family == AF_INET || family == AF_INET6 else { continue }

@@ -74,7 +74,7 @@ extension NetlinkBatch {
         }
     }
 
-    /// A pair of interfaces, both up, the second made in the network namespace of a descriptor (/proc/PID/ns/net).
+    /// A pair of interfaces, the first up (the kernel makes the second before it knows its partner, and so not up), the second made in the network namespace of a descriptor (/proc/PID/ns/net).
     public mutating func addPair(_ here: PairEnd, master: Int32, mtu: UInt32, _ there: PairEnd, namespace: Int32) {
         message(Int(RTM_NEWLINK), NLM_F_CREATE | NLM_F_EXCL, "make interface", here.name) {
             $0.append(header: NetlinkBatch.link(up: true))
@@ -86,7 +86,7 @@ extension NetlinkBatch {
                 $0.attribute(Int(IFLA_INFO_KIND), "veth")
                 $0.nested(Int(IFLA_INFO_DATA)) {
                     $0.nested(Int(VETH_INFO_PEER)) {
-                        $0.append(header: NetlinkBatch.link(up: true))
+                        $0.append(header: ifinfomsg())
                         $0.attribute(Int(IFLA_IFNAME), there.name)
                         $0.attribute(Int(IFLA_MTU), mtu)
                         if let address = there.address { $0.attribute(Int(IFLA_ADDRESS), address.bytes) }
@@ -194,6 +194,8 @@ extension NetlinkBatch {
 public struct Link: Sendable {
     public let index: Int32
     public var isUp: Bool
+    /// What bridges tell of their ports, leaving one included: the interface itself goes on.
+    public var isBridgePortNews: Bool
     public var name = ""
     public var alias = ""
     public var kind = ""
@@ -212,6 +214,7 @@ public struct Link: Sendable {
             let flags = message.payload.load(UInt32.self, offset: 8)
         else { return nil }
         self.index = index
+        isBridgePortNews = message.payload.first == UInt8(AF_BRIDGE)
         isUp = flags & UInt32(IFF_UP) != 0
         for attribute in message.attributes(after: MemoryLayout<ifinfomsg>.size) {
             switch attribute.type {

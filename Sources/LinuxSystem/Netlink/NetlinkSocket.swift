@@ -194,6 +194,9 @@ public struct NetlinkMessage: Sendable {
         NetlinkAttributes(payload.dropFirst((size + 3) & ~3))
     }
 
+    /// Whether it tells that a link or an address went.
+    public var isRemoval: Bool { [Int(RTM_DELLINK), Int(RTM_DELADDR)].contains(Int(type)) }
+
     /// nil when this is no acknowledgement and no error.
     var outcome: Outcome? {
         guard Int32(type) == NLMSG_ERROR, let number = payload.load(Int32.self) else { return nil }

@@ -15,8 +15,7 @@ struct PodLink {
     private static let port = BridgePort(floods: false, learns: false, hairpin: true)
 
     /// Makes the pair and all that belongs to it; gives the number of the host's end. Three sends in all.
-    func connect(_ host: borrowing NetlinkSocket, holder: Int32) throws(SwiftletError) -> Int32 {
-        let namespace = try PodNamespace(holder: holder)
+    func connect(_ host: borrowing NetlinkSocket, to namespace: borrowing PodNamespace) throws(SwiftletError) -> Int32 {
         let inside = try namespace.open()
         var batch = NetlinkBatch()
         batch.addPair(
@@ -49,6 +48,7 @@ struct PodLink {
 
     private func podSide(_ link: Int32) -> NetlinkBatch {
         var batch = NetlinkBatch()
+        batch.bringUp(.index(link))
         for address in lease.addresses {
             guard let range = lease.ranges.all.first(where: { $0.contains(address) }) else { continue }
             batch.addAddress(address, prefix: address.width, to: link)

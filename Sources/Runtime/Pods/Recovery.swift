@@ -11,12 +11,15 @@ struct Recovery {
     /// Has the shim's monitor watch a pod.
     let watch: @Sendable (Pod) throws(SwiftletError) -> Void
 
-    func run() async throws {
+    /// Returns the sandboxes that stay as they are, because little can be known of them.
+    func run() async throws -> [String] {
         let sandboxes = try await context.threads.run { [context] in
             try Files.names(context.configuration.sandboxes)
         }
+        var unknown: [String] = []
         for id in sandboxes {
             do { try await adopt(id) } catch {
+                unknown.append(id)
                 context.logger.error(
                     "a sandbox cannot be taken over and stays as it is",
                     metadata: ["sandbox": "\(printable(id))", "error": "\(SwiftletError.wrapping(error))"])
@@ -24,6 +27,7 @@ struct Recovery {
         }
         let known = known()
         try await context.threads.run { [context] in try Recovery.sweep(context, known) }
+        return unknown
     }
 
     private func adopt(_ id: String) async throws {

@@ -95,7 +95,10 @@ struct SandboxBuilder {
         guard !plan.namespaces.hostNetwork else { return [] }
         let (network, id) = (context.network, id)
         cleanup.push("take network back") { try network.tearDown(sandboxID: id) }
-        let request = NetworkRequest(sandboxID: id, portMappings: plan.portMappings)
+        let metadata = config.metadata
+        let request = NetworkRequest(
+            sandboxID: id, podNamespace: metadata.namespace, podName: metadata.name, podUID: metadata.uid,
+            portMappings: plan.portMappings, annotations: config.annotations)
         return try network.setUp(request, holder: holder).addresses
     }
 

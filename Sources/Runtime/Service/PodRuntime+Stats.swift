@@ -2,6 +2,7 @@ import CRI
 import Cgroups
 import Errors
 import LinuxSystem
+import PodNetwork
 
 extension PodRuntime {
     public func containerStats(_ request: CRIContainerStatsRequest) async throws -> CRIContainerStatsResponse {
@@ -99,6 +100,7 @@ extension PodRuntime {
             $0.record.createdAt < $1.record.createdAt
         }
         let containers = try present(running) { (container) throws(SwiftletError) in try stats(container) }
+        let interfaces = try context.network.usage(sandboxID: view.sandbox.id).map(PodRuntime.interface)
         return .with {
             $0.attributes = .with {
                 $0.id = view.sandbox.id
@@ -116,7 +118,24 @@ extension PodRuntime {
                     }
                 }
                 $0.containers = containers
+                if let main = interfaces.first {
+                    $0.network = .with {
+                        $0.timestamp = wallClockNanoseconds()
+                        $0.defaultInterface = main
+                        $0.interfaces = Array(interfaces.dropFirst())
+                    }
+                }
             }
+        }
+    }
+
+    private static func interface(_ usage: InterfaceUsage) -> CRINetworkInterfaceUsage {
+        .with {
+            $0.name = usage.name
+            $0.rxBytes.value = usage.statistics.receivedBytes
+            $0.rxErrors.value = usage.statistics.receiveErrors
+            $0.txBytes.value = usage.statistics.sentBytes
+            $0.txErrors.value = usage.statistics.sendErrors
         }
     }
 
