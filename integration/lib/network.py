@@ -87,7 +87,9 @@ class Host(NetworkNamespace):
 
     def close(self):
         self.end_agent()
-        super().close()
+        if self.fd is not None:
+            super().close()
+            self.fd = None
 
 
 def host_of(daemon):

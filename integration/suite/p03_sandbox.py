@@ -45,12 +45,12 @@ class Namespaces(DaemonCase):
         for kind in ("net", "pid", "ipc"):
             self.assertEqual(found[kind], host[kind], kind)
 
-    def test_loopback_is_up_and_there_is_no_other(self):
+    def test_loopback_is_up_beside_the_pod_s_interface(self):
         container = sleeper(self.sandbox())
         code, output, _ = container.exec("/bin/sh", "-c", "cat /sys/class/net/lo/operstate; ls /sys/class/net; "
                                          "nc -l -p 7000 -e /bin/echo heard & sleep 0.2; nc 127.0.0.1 7000")
         self.assertEqual(code, 0)
-        self.assertEqual(output.split(), ["unknown", "lo", "heard"])
+        self.assertEqual(output.split(), ["unknown", "eth0", "lo", "heard"])
 
 
 class Files(DaemonCase):

@@ -460,7 +460,7 @@ class Restart(NetworkCase):
         made_up = {**lease, "sandboxID": "a" * 64, "addresses": ["10.85.200.1", "fd00:85::c801"], "number": 1}
         (leases / f"{'a' * 64}.lease").write_text(json.dumps(made_up))
         (leases / f"{'b' * 64}.lease").write_text("{")
-        self.host.run("ip", "link", "add", "swl-stray", "type", "dummy")
+        self.host.run("ip", "link", "add", "swl-stray", "type", "veth", "peer", "name", "swl-stray-peer")
         self.host.run("ip", "link", "set", "swl-stray", "alias", self.alias().replace(stays.id, "c" * 64))
         self.daemon.run_dir.joinpath("sandboxes", gone.id, "sandbox.json").unlink()
         os.kill(pid, 9)

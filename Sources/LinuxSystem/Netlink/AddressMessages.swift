@@ -83,6 +83,11 @@ extension NetlinkBatch {
         return header
     }
 
+    /// All neighbours of all interfaces, of both families.
+    public mutating func listNeighbours() {
+        message(Int(RTM_GETNEIGH), NLM_F_DUMP, "list neighbours") { $0.append(header: ndmsg()) }
+    }
+
     /// All addresses of all interfaces.
     public mutating func listAddresses() {
         message(Int(RTM_GETADDR), NLM_F_DUMP, "list addresses") { $0.append(header: ifaddrmsg()) }
@@ -91,6 +96,30 @@ extension NetlinkBatch {
     /// All routes of both families and all tables.
     public mutating func listRoutes() {
         message(Int(RTM_GETROUTE), NLM_F_DUMP, "list routes") { $0.append(header: rtmsg()) }
+    }
+}
+
+/// A neighbour of an interface whose hardware address was told for good.
+public struct PermanentNeighbour: Sendable, Hashable {
+    public var link: Int32
+    public var address: IPAddress
+    public var hardware: HardwareAddress
+
+    public init(link: Int32, address: IPAddress, hardware: HardwareAddress) {
+        self.link = link
+        self.address = address
+        self.hardware = hardware
+    }
+
+    /// nil when the message tells of no such neighbour.
+    public init?(message: NetlinkMessage) {
+        let attributes = message.attributes(after: MemoryLayout<ndmsg>.size)
+        guard Int(message.type) == Int(RTM_NEWNEIGH), let index = message.payload.load(Int32.self, offset: 4),
+            let state = message.payload.load(UInt16.self, offset: 8), Int32(state) & NUD_PERMANENT != 0,
+            let address = attributes[Int(NDA_DST)]?.address,
+            let hardware = attributes[Int(NDA_LLADDR)].flatMap({ HardwareAddress(bytes: $0.content) })
+        else { return nil }
+        self.init(link: index, address: address, hardware: hardware)
     }
 }
 

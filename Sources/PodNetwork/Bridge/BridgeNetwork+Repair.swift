@@ -55,16 +55,30 @@ extension BridgeNetwork {
             $0.bridge = index
             $0.mtu = host.uplinkMTU
         }
-        repairMembers(socket, host, bridge: index)
+        try repairMembers(socket, host, bridge: index)
     }
 
-    /// Pods whose links are not on the bridge, or not there any more.
-    private func repairMembers(_ socket: borrowing NetlinkSocket, _ host: HostRoutes, bridge: Int32) {
+    /// Pods whose links are not on the bridge, or not there any more, or whom the host has forgotten, which it does when the
+    /// bridge goes down.
+    private func repairMembers(_ socket: borrowing NetlinkSocket, _ host: HostRoutes, bridge: Int32)
+        throws(SwiftletError)
+    {
         let links = Dictionary(host.allLinks.map { ($0.index, $0) }) { first, _ in first }
+        var neighbours: Set<PermanentNeighbour> = []
+        var request = NetlinkBatch()
+        request.listNeighbours()
+        try socket.dump(request, restart: { neighbours = [] }) {
+            if let neighbour = PermanentNeighbour(message: $0), neighbour.link == bridge {
+                neighbours.insert(neighbour)
+            }
+        }
         for member in state.withLock({ Array($0.members.values) }) {
             do throws(SwiftletError) {
                 if member.link != 0, let link = links[member.link] {
-                    if link.master == bridge, link.isUp { continue }
+                    let isKnown = member.lease.addresses.allSatisfy {
+                        neighbours.contains(.init(link: bridge, address: $0, hardware: member.lease.hardware))
+                    }
+                    if link.master == bridge, link.isUp, isKnown { continue }
                     try self.link(member.lease).rejoin(socket, link: member.link)
                 } else {
                     guard let holder = member.holder, try isSame(member, holder), try isGone(member, socket) else {

@@ -26,7 +26,8 @@ struct Recovery {
             }
         }
         let known = known()
-        try await context.threads.run { [context] in try Recovery.sweep(context, known) }
+        let cgroups = Set(pods.all.map(\.view.sandbox.cgroup))
+        try await context.threads.run { [context] in try Recovery.sweep(context, known, cgroups) }
         return unknown
     }
 
@@ -80,7 +81,9 @@ struct Recovery {
     }
 
     /// Shims, cgroups and snapshots that belong to no sandbox and no container.
-    private static func sweep(_ context: RuntimeContext, _ known: Set<String>) throws(SwiftletError) {
+    private static func sweep(_ context: RuntimeContext, _ known: Set<String>, _ cgroups: Set<String>)
+        throws(SwiftletError)
+    {
         for pid in try context.shims.processes() where pid > 0 { try endStrayShim(pid, context, known) }
         for cgroup in try context.base.descendants().reversed() {
             guard let name = cgroup.path.split(separator: "/").last.map(String.init), cgroup != context.shims else {
@@ -93,7 +96,7 @@ struct Recovery {
                 context.logger.notice("removed a cgroup of no container", metadata: ["cgroup": "\(cgroup.path)"])
             }
         }
-        try removeEmptyParents(context)
+        try removeEmptyParents(context, keeping: cgroups)
         for snapshot in context.images.snapshots()
         where Identifier.isWellFormed(snapshot.id) && !known.contains(snapshot.id) {
             try context.images.removeSnapshot(id: snapshot.id)
@@ -117,10 +120,10 @@ struct Recovery {
         } catch  where error.code == .notFound {}  // ended by itself meanwhile
     }
 
-    /// Pods' cgroups that are left without children.
-    private static func removeEmptyParents(_ context: RuntimeContext) throws(SwiftletError) {
+    /// Pods' cgroups that are left without children, and are of no sandbox.
+    private static func removeEmptyParents(_ context: RuntimeContext, keeping: Set<String>) throws(SwiftletError) {
         for cgroup in try context.base.descendants().reversed()
-        where cgroup != context.shims && cgroup.children().isEmpty {
+        where cgroup != context.shims && cgroup.children().isEmpty && !keeping.contains(cgroup.path) {
             guard cgroup.path.split(separator: "/").last?.hasPrefix("pod") == true else { continue }
             try SandboxBuilder.removeIfUnused(cgroup)
         }
