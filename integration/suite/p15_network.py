@@ -5,7 +5,9 @@ import os
 import re
 import socket
 import struct
+import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 from lib import images
 from lib.case import DaemonCase
@@ -290,8 +292,6 @@ class Ports(NetworkCase):
 
     def listen(self, address):
         """A socket for datagrams on the host."""
-        import threading
-
         made = []
 
         def make():
@@ -492,6 +492,80 @@ class Restart(NetworkCase):
         self.assertEqual(self.host.links(), {"lo", "up0", "up1"})
         self.assertIsNone(self.table())
         self.daemon.start()
+
+
+class Many(NetworkCase):
+    def together(self, count, work):
+        """`work(number)` by `count` threads at once; what they returned."""
+        with ThreadPoolExecutor(count) as pool:
+            return list(pool.map(work, range(count)))
+
+    def left(self):
+        """What is there of pods' networks."""
+        links = sorted(link for link in self.host.links() if link.startswith("swl") and link != self.bridge())
+        leases = sorted(path.name for path in (self.daemon.run_dir / "network").glob("*.lease"))
+        neighbours = self.host.run("ip", "neigh", "show", "dev", self.bridge(), "nud", "permanent").stdout.splitlines()
+        rules = re.findall(r"elements = .*", self.host.run("nft", "list", "table", "inet", self.table()).stdout)
+        return links + leases + neighbours + rules
+
+    def test_eight_clients(self):
+        made = []
+
+        def client(number):
+            with self.daemon.connect() as connection:
+                for turn in range(25):
+                    mapping = port(9000 + 100 * number + turn)
+                    pod = Sandbox(self.daemon, portMappings=[mapping])
+                    pod.id = connection.call("RunPodSandbox", {"config": pod.config})["podSandboxId"]
+                    status = connection.call("PodSandboxStatus", {"podSandboxId": pod.id})["status"]["network"]
+                    made.append((status["ip"], status["additionalIps"][0]["ip"]))
+                    connection.call("StopPodSandbox", {"podSandboxId": pod.id})
+                    connection.call("RemovePodSandbox", {"podSandboxId": pod.id})
+
+        self.together(8, client)
+        self.assertEqual(len(made), 200)
+        self.assertEqual(len({*made}), 200)
+        eventually(lambda: not self.left(), "nothing is left of 200 pods")
+
+    def test_killed_at_any_point(self):
+        for delay in (0.0, 0.002, 0.004, 0.007, 0.011, 0.016, 0.03, 0.06):
+            pods = [Sandbox(self.daemon, portMappings=[port(9900 + number)]) for number in range(4)]
+            threads = [threading.Thread(target=self.make, args=(pod, pod is pods[0])) for pod in pods]
+            for thread in threads:
+                thread.start()
+            time.sleep(delay)
+            self.daemon.kill()
+            for thread in threads:
+                thread.join(60)
+            self.daemon.start()
+            self.check()
+            for item in self.daemon.rpc("ListPodSandbox", {}).get("items", []):
+                self.daemon.rpc("RemovePodSandbox", {"podSandboxId": item["id"]})
+            eventually(lambda: not self.left(), f"nothing is left after a kill at {delay} s")
+
+    def make(self, pod, again):
+        try:
+            with self.daemon.connect() as connection:
+                while True:
+                    pod.id = connection.call("RunPodSandbox", {"config": pod.config})["podSandboxId"]
+                    if not again:
+                        return
+                    connection.call("RemovePodSandbox", {"podSandboxId": pod.id})
+        except (OSError, EOFError):
+            return  # the daemon was killed: that is the test
+
+    def check(self):
+        """Each pod that lives has addresses of its own and is reached by them and by its port."""
+        used = []
+        for item in self.daemon.rpc("ListPodSandbox", {"filter": {"state": {"state": "SANDBOX_READY"}}}).get("items", []):
+            status = self.daemon.rpc("PodSandboxStatus", {"podSandboxId": item["id"]})["status"]["network"]
+            used += [status["ip"], status["additionalIps"][0]["ip"]]
+            self.assertTrue(self.host.ping(status["ip"]))
+            self.assertTrue(self.host.ping(status["additionalIps"][0]["ip"]))
+        self.assertEqual(len(used), len({*used}))
+        fresh = Sandbox(self.daemon).run()
+        self.assertNotIn(fresh.status()["network"]["ip"], used)
+        fresh.remove()
 
 
 class SmallRange(NetworkCase):
