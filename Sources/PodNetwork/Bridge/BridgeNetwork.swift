@@ -115,12 +115,24 @@ public final class BridgeNetwork: PodNetwork {
             logger.error("what an earlier daemon left of the network is not known", metadata: ["error": "\(error)"])
         }
         repair(tables: true)
+        warnOfDrops()
         for lease in state.withLock({ $0.members.values.map(\.lease) }) { proxies.open(lease) }
         do {
             let watcher = try NetworkWatcher(network: self)
             self.watcher.withLock { $0 = watcher }
             try watcher.start()
         } catch { logger.error("changes to the network are not noticed", metadata: ["error": "\(error)"]) }
+    }
+
+    /// Their rules are not ours to change.
+    private func warnOfDrops() {
+        do throws(SwiftletError) {
+            for chain in try table?.forwardDrops() ?? [] {
+                logger.warning(
+                    "chain \(chain) of this host drops what it does not know: pods may not be reached, nor reach anybody",
+                    metadata: ["fix": "let it accept what comes in and goes out by \(settings.bridge)"])
+            }
+        } catch { logger.debug("the host's chains cannot be listed", metadata: ["error": "\(error)"]) }
     }
 
     /// Which links of ours there are, from the notes on them.
