@@ -30,21 +30,18 @@ extension NetlinkBatch {
         batch.attribute(Int(IFA_ADDRESS), address)
     }
 
-    /// A route to a range, on the link itself or by a gateway; nil for the default route.
-    public mutating func addRoute(to range: AddressRange?, via gateway: IPAddress? = nil, isIPv6: Bool, on link: Int32)
-    {
-        let object = range.map(\.description) ?? "default \(isIPv6 ? "(IPv6)" : "(IPv4)")"
-        message(Int(RTM_NEWROUTE), NLM_F_CREATE | NLM_F_REPLACE, "add route", object) {
+    /// The default route by a gateway that is right on the link, whatever other routes say.
+    public mutating func addDefaultRoute(via gateway: IPAddress, on link: Int32) {
+        message(Int(RTM_NEWROUTE), NLM_F_CREATE | NLM_F_REPLACE, "add default route", "via \(gateway)") {
             var header = rtmsg()
-            header.rtm_family = UInt8(isIPv6 ? AF_INET6 : AF_INET)
-            header.rtm_dst_len = UInt8(range?.prefix ?? 0)
+            header.rtm_family = UInt8(gateway.family)
+            header.rtm_flags = UInt32(RTNH_F_ONLINK)
             header.rtm_table = UInt8(RT_TABLE_MAIN.rawValue)
             header.rtm_protocol = UInt8(RTPROT_STATIC)
-            header.rtm_scope = UInt8(gateway == nil ? RT_SCOPE_LINK.rawValue : RT_SCOPE_UNIVERSE.rawValue)
+            header.rtm_scope = UInt8(RT_SCOPE_UNIVERSE.rawValue)
             header.rtm_type = UInt8(RTN_UNICAST)
             $0.append(header: header)
-            if let range { $0.attribute(Int(RTA_DST.rawValue), range.base) }
-            if let gateway { $0.attribute(Int(RTA_GATEWAY.rawValue), gateway) }
+            $0.attribute(Int(RTA_GATEWAY.rawValue), gateway)
             $0.attribute(Int(RTA_OIF.rawValue), link)
         }
     }

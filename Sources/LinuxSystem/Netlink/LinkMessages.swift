@@ -74,27 +74,32 @@ extension NetlinkBatch {
         }
     }
 
-    /// A pair of interfaces, the first up (the kernel makes the second before it knows its partner, and so not up), the second made in the network namespace of a descriptor (/proc/PID/ns/net).
+    /// A pair of interfaces, neither up yet, the second made in the network namespace of a descriptor (/proc/PID/ns/net).
     public mutating func addPair(_ here: PairEnd, master: Int32, mtu: UInt32, _ there: PairEnd, namespace: Int32) {
         message(Int(RTM_NEWLINK), NLM_F_CREATE | NLM_F_EXCL, "make interface", here.name) {
-            $0.append(header: NetlinkBatch.link(up: true))
-            $0.attribute(Int(IFLA_IFNAME), here.name)
-            $0.attribute(Int(IFLA_MTU), mtu)
-            if let address = here.address { $0.attribute(Int(IFLA_ADDRESS), address.bytes) }
+            $0.append(header: ifinfomsg())
+            NetlinkBatch.pairEnd(&$0, here, mtu)
             $0.attribute(Int(IFLA_MASTER), master)
             $0.nested(Int(IFLA_LINKINFO)) {
                 $0.attribute(Int(IFLA_INFO_KIND), "veth")
                 $0.nested(Int(IFLA_INFO_DATA)) {
                     $0.nested(Int(VETH_INFO_PEER)) {
                         $0.append(header: ifinfomsg())
-                        $0.attribute(Int(IFLA_IFNAME), there.name)
-                        $0.attribute(Int(IFLA_MTU), mtu)
-                        if let address = there.address { $0.attribute(Int(IFLA_ADDRESS), address.bytes) }
+                        NetlinkBatch.pairEnd(&$0, there, mtu)
                         $0.attribute(Int(IFLA_NET_NS_FD), namespace)
                     }
                 }
             }
         }
+    }
+
+    private static func pairEnd(_ batch: inout NetlinkBatch, _ end: PairEnd, _ mtu: UInt32) {
+        batch.attribute(Int(IFLA_IFNAME), end.name)
+        batch.attribute(Int(IFLA_MTU), mtu)
+        if let address = end.address { batch.attribute(Int(IFLA_ADDRESS), address.bytes) }
+        // Otherwise one for each processor, each with its files in /sys; a pair sends without queueing anyway.
+        batch.attribute(Int(IFLA_NUM_TX_QUEUES), UInt32(1))
+        batch.attribute(Int(IFLA_NUM_RX_QUEUES), UInt32(1))
     }
 
     /// A note for people and programs, shown by `ip link`; at most 255 bytes.
@@ -194,8 +199,6 @@ extension NetlinkBatch {
 public struct Link: Sendable {
     public let index: Int32
     public var isUp: Bool
-    /// What bridges tell of their ports, leaving one included: the interface itself goes on.
-    public var isBridgePortNews: Bool
     public var name = ""
     public var alias = ""
     public var kind = ""
@@ -214,7 +217,6 @@ public struct Link: Sendable {
             let flags = message.payload.load(UInt32.self, offset: 8)
         else { return nil }
         self.index = index
-        isBridgePortNews = message.payload.first == UInt8(AF_BRIDGE)
         isUp = flags & UInt32(IFF_UP) != 0
         for attribute in message.attributes(after: MemoryLayout<ifinfomsg>.size) {
             switch attribute.type {
@@ -229,6 +231,28 @@ public struct Link: Sendable {
             default: break
             }
         }
+    }
+}
+
+/// What an event of the links' group says that matters to an interface's owner: read in passing, as there are many.
+public struct LinkNews: Sendable, Equatable {
+    public let index: Int32
+    public let isGone: Bool
+    public let isUp: Bool
+    /// The bridge it is a port of; 0 for none.
+    public let master: Int32
+
+    /// nil for anything else, what bridges tell of their ports included: their leaving one is no interface's end.
+    public init?(message: NetlinkMessage) {
+        let type = Int(message.type)
+        guard type == Int(RTM_NEWLINK) || type == Int(RTM_DELLINK), message.payload.first != UInt8(AF_BRIDGE),
+            let index = message.payload.load(Int32.self, offset: 4),
+            let flags = message.payload.load(UInt32.self, offset: 8)
+        else { return nil }
+        self.index = index
+        isGone = type == Int(RTM_DELLINK)
+        isUp = flags & UInt32(IFF_UP) != 0
+        master = message.attributes(after: MemoryLayout<ifinfomsg>.size)[Int(IFLA_MASTER)]?.number() ?? 0
     }
 }
 

@@ -53,6 +53,13 @@ public struct NetlinkSocket: ~Copyable, Sendable {
         }
     }
 
+    /// Room for news that are not read at once, beyond what unprivileged programs may have.
+    public borrowing func enlargeBuffer(_ bytes: Int32) {
+        var bytes = bytes
+        // Without it more gets lost, which is noticed.
+        _ = setsockopt(raw, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, 4)
+    }
+
     /// Receives what a multicast group is told.
     public borrowing func join(_ group: Group) throws(SwiftletError) {
         try check(

@@ -52,14 +52,14 @@ extension BridgeNetwork {
                 sandboxID: request.sandboxID, pod: pod, number: state.number, addresses: addresses,
                 ranges: state.pool.ranges, ports: request.portMappings.filter { $0.hostPort != 0 }, bandwidth: bandwidth
             )
-            state.members[request.sandboxID] = Member(lease: lease)
+            state.add(Member(lease: lease))
             return lease
         }
     }
 
     private func release(_ lease: Lease) {
         state.withLock { state in
-            state.members[lease.sandboxID] = nil
+            state.remove(lease.sandboxID)
             state.ports.give(back: lease.hostPorts, of: lease.sandboxID)
             state.pool.give(back: lease.addresses)
         }
@@ -83,9 +83,11 @@ extension BridgeNetwork {
         let link = try PodLink(settings: settings, lease: lease, bridge: bridge, mtu: mtu).connect(
             socket, to: namespace)
         state.withLock {
-            $0.members[lease.sandboxID]?.link = link
-            $0.members[lease.sandboxID]?.holder = holder
-            $0.members[lease.sandboxID]?.namespace = number
+            $0.change(lease.sandboxID) {
+                $0.link = link
+                $0.holder = holder
+                $0.namespace = number
+            }
         }
     }
 
@@ -120,7 +122,7 @@ extension BridgeNetwork {
 
     public func tearDown(sandboxID: String) {
         let member = state.withLock { state -> Member? in
-            guard let member = state.members.removeValue(forKey: sandboxID) else { return nil }
+            guard let member = state.remove(sandboxID) else { return nil }
             state.ports.give(back: member.lease.hostPorts, of: sandboxID)
             state.leaving[sandboxID] = Leaving(member: member, since: monotonicNanoseconds())
             return member

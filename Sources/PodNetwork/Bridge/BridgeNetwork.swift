@@ -56,13 +56,34 @@ public final class BridgeNetwork: PodNetwork {
     struct State: Sendable {
         var pool: AddressPool
         var ports = HostPorts()
-        var members: [String: Member] = [:]
+        private(set) var members: [String: Member] = [:]
+        /// Whose link that is, of members.
+        private(set) var owners: [Int32: String] = [:]
         var leaving: [String: Leaving] = [:]
         var number: Int64 = 0
         /// The bridge's number; 0 while there is none.
         var bridge: Int32 = 0
         var mtu: UInt32 = 1500
         var problems: [Problem: SwiftletError] = [:]
+
+        mutating func add(_ member: Member) {
+            members[member.lease.sandboxID] = member
+            if member.link != 0 { owners[member.link] = member.lease.sandboxID }
+        }
+
+        @discardableResult
+        mutating func remove(_ id: String) -> Member? {
+            let member = members.removeValue(forKey: id)
+            if let member, owners[member.link] == id { owners[member.link] = nil }
+            return member
+        }
+
+        /// Nothing for one that is not a member any more.
+        mutating func change(_ id: String, _ body: (inout Member) -> Void) {
+            guard var member = remove(id) else { return }
+            body(&member)
+            add(member)
+        }
 
         /// Those that addresses are given of, and those that pods still have some of.
         var activeRanges: Set<PodRanges> {
@@ -103,7 +124,7 @@ public final class BridgeNetwork: PodNetwork {
             }
             state.withLock { state in
                 for lease in contents.leases {
-                    state.members[lease.sandboxID] = Member(lease: lease)
+                    state.add(Member(lease: lease))
                     state.pool.note(lease.addresses)
                     state.ports.note(lease.hostPorts, for: lease.sandboxID, pod: lease.pod)
                 }
@@ -140,7 +161,7 @@ public final class BridgeNetwork: PodNetwork {
         let host = try HostRoutes(NetlinkSocket(.route))
         state.withLock { state in
             for link in host.allLinks {
-                if let id = settings.sandboxID(alias: link.alias) { state.members[id]?.link = link.index }
+                if let id = settings.sandboxID(alias: link.alias) { state.change(id) { $0.link = link.index } }
             }
         }
     }
@@ -161,8 +182,10 @@ public final class BridgeNetwork: PodNetwork {
             let namespace = try PodNamespace(holder: holder)
             let number = try namespace.number
             state.withLock {
-                $0.members[id]?.holder = holder
-                $0.members[id]?.namespace = number
+                $0.change(id) {
+                    $0.holder = holder
+                    $0.namespace = number
+                }
             }
         } catch { logger.debug("a sandbox's network cannot be looked at", metadata: ["error": "\(error)"]) }
     }

@@ -13,6 +13,8 @@ final class NetworkWatcher: Sendable {
     private let ends = Mutex(false)
     private let ended = Mutex(false)
 
+    /// News of links come many at a time, most of them of our own making, while a pod is made: they can wait for so long.
+    private static let delay: UInt32 = 5000
     /// Several changes that come together are mended together.
     private static let pause: Int32 = 50
     /// Settings that nobody tells of, such as forwarding, are looked at this often.
@@ -24,6 +26,7 @@ final class NetworkWatcher: Sendable {
         self.network = network
         wakeUp = try WakeUp()
         let links = try NetlinkSocket(.route)
+        links.enlargeBuffer(4 << 20)
         for group in [NetlinkSocket.Group.links, .addresses4, .addresses6] { try links.join(group) }
         self.links = Mutex(links)
         guard network.table != nil else {
@@ -49,8 +52,6 @@ final class NetworkWatcher: Sendable {
     private struct Changes {
         var links = false
         var rules = false
-        /// A link went that may be of a pod that is leaving.
-        var gone = false
     }
 
     private func loop() {
@@ -59,6 +60,7 @@ final class NetworkWatcher: Sendable {
             let leaving = network.state.withLock { !$0.leaving.isEmpty }
             let rest = Int32(clamping: max(0, nextLook - monotonicNanoseconds()) / 1_000_000)
             wait(milliseconds: leaving ? min(rest, 200) : rest)
+            usleep(NetworkWatcher.delay)
             var changes = read()
             let isLook = monotonicNanoseconds() >= nextLook
             if changes.links || changes.rules || isLook {
@@ -88,14 +90,10 @@ final class NetworkWatcher: Sendable {
     /// Everything that waits.
     private func read() -> Changes {
         var changes = Changes()
-        let (bridge, members) = network.state.withLock { state in
-            (state.bridge, Set(state.members.values.lazy.map(\.link)))
-        }
-        let gateways = network.state.withLock { Set($0.activeRanges.flatMap(\.all).map(\.gateway)) }
         links.withLock { socket in
             do {
                 while let messages = try socket.receive() {
-                    for message in messages { look(message, bridge, members, gateways, &changes) }
+                    for message in messages { look(message, &changes) }
                 }
             } catch {
                 // Some were lost: look at everything.
@@ -115,21 +113,19 @@ final class NetworkWatcher: Sendable {
         return changes
     }
 
-    private func look(
-        _ message: NetlinkMessage, _ bridge: Int32, _ members: Set<Int32>, _ gateways: Set<IPAddress>,
-        _ changes: inout Changes
-    ) {
-        if let link = Link(message: message) {
-            let went = message.isRemoval && !link.isBridgePortNews
-            if link.index == bridge, went || !link.isUp { changes.links = true }
-            if went, members.contains(link.index) { changes.links = true }
-            if !went, members.contains(link.index), link.master != bridge, !link.isBridgePortNews {
-                changes.links = true
+    private func look(_ message: NetlinkMessage, _ changes: inout Changes) {
+        if let link = LinkNews(message: message) {
+            let concerns = network.state.withLock { state in
+                if link.index == state.bridge { return link.isGone || !link.isUp }
+                return (link.isGone || link.master != state.bridge) && state.owners[link.index] != nil
             }
-        } else if message.isRemoval, let address = LinkAddress(message: message), address.link == bridge,
-            gateways.contains(address.address)
-        {
-            changes.links = true
+            if concerns { changes.links = true }
+        } else if message.isRemoval, let address = LinkAddress(message: message) {
+            let concerns = network.state.withLock { state in
+                address.link == state.bridge
+                    && state.activeRanges.contains { $0.all.contains { $0.gateway == address.address } }
+            }
+            if concerns { changes.links = true }
         }
     }
 }

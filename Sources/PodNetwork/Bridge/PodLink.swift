@@ -14,7 +14,7 @@ struct PodLink {
     /// br_netfilter does with a pod's connection to its own host port.
     private static let port = BridgePort(floods: false, learns: false, hairpin: true)
 
-    /// Makes the pair and all that belongs to it; gives the number of the host's end. Three sends in all.
+    /// Makes the pair and all that belongs to it; gives the number of the host's end. Four sends in all.
     func connect(_ host: borrowing NetlinkSocket, to namespace: borrowing PodNamespace) throws(SwiftletError) -> Int32 {
         let inside = try namespace.open()
         var batch = NetlinkBatch()
@@ -23,6 +23,8 @@ struct PodLink {
             namespace: namespace.descriptor.raw)
         batch.setAlias(settings.alias(lease.sandboxID), of: .name(lease.linkName))
         batch.setBridgePort(PodLink.port, of: .name(lease.linkName))
+        // A port of a bridge speaks for nobody: addresses of its own would be work for nothing.
+        if access("/proc/sys/net/ipv6", F_OK) == 0 { batch.disableLinkLocal(.name(lease.linkName)) }
         batch.getLink(.name(lease.linkName))
         let link: Link
         do throws(SwiftletError) {
@@ -32,6 +34,11 @@ struct PodLink {
             }
             link = answer
         } catch { throw PodLink.explain(error) }
+        // The pod's end first, and the host's right after it: an end that is up and finds the other down is taken out of use
+        // again by the kernel's link watch, which waits for an RCU grace period meanwhile.
+        var up = NetlinkBatch()
+        up.bringUp(.index(link.peer))
+        try inside.run(up)
         try host.run(hostSide(link.index))
         try inside.run(podSide(link.peer))
         return link.index
@@ -40,6 +47,7 @@ struct PodLink {
     /// What the host has to know of a pod's link: where it is and whose addresses are there.
     private func hostSide(_ link: Int32) -> NetlinkBatch {
         var batch = NetlinkBatch()
+        batch.bringUp(.index(link))
         batch.addBridgeEntry(lease.hardware, port: link)
         for address in lease.addresses { batch.addNeighbour(address, at: lease.hardware, on: bridge) }
         if let rate = lease.bandwidth.ingress { batch.limitRate(of: link, bitsPerSecond: rate, mtu: mtu) }
@@ -48,14 +56,11 @@ struct PodLink {
 
     private func podSide(_ link: Int32) -> NetlinkBatch {
         var batch = NetlinkBatch()
-        batch.bringUp(.index(link))
         for address in lease.addresses {
             guard let range = lease.ranges.all.first(where: { $0.contains(address) }) else { continue }
             batch.addAddress(address, prefix: address.width, to: link)
             batch.addNeighbour(range.gateway, at: settings.hardware, on: link)
-            let gateway = AddressRange(containing: range.gateway, prefix: address.width)
-            batch.addRoute(to: gateway, isIPv6: address.isIPv6, on: link)
-            batch.addRoute(to: nil, via: range.gateway, isIPv6: address.isIPv6, on: link)
+            batch.addDefaultRoute(via: range.gateway, on: link)
         }
         if let rate = lease.bandwidth.egress { batch.limitRate(of: link, bitsPerSecond: rate, mtu: mtu) }
         return batch

@@ -54,7 +54,6 @@ struct SandboxBuilder {
         try Files.makeDirectory(directory)
         cleanup.push("remove directory \(directory)") { try Files.removeTree(context.configuration.sandboxes, id) }
         try Files.makeDirectory("\(directory)/containers")
-        try writeNames(addresses: [])
         try mountSharedMemory(&cleanup)
         let cgroup = try makeCgroup(&cleanup)
         let log: OwnedDescriptor? = try openFile("\(directory)/shim.log", O_WRONLY | O_APPEND | O_CREAT)
@@ -66,7 +65,7 @@ struct SandboxBuilder {
         let shim = try ShimConnection(directory: directory)
         let holder = try setUp(shim, cgroup: cgroup)
         let addresses = try connectNetwork(holder: holder, &cleanup)
-        if !addresses.isEmpty { try writeNames(addresses: addresses) }
+        try writeNames(addresses: addresses)
         let record = SandboxRecord(
             id: id, config: config, createdAt: wallClockNanoseconds(), cgroup: cgroup.path, addresses: addresses,
             hostname: plan.hostname, shimPID: holder)
