@@ -14,7 +14,7 @@ import Testing
         var batch = NetlinkBatch()
         batch.addAddress(try #require(IPAddress("10.85.0.2")), prefix: 32, to: 7)
         #expect(
-            hex(batch.bytes) == "28000000" + "1400" + "0105" + "01000000" + "00000000"  // length, RTM_NEWADDR, flags, number
+            hex(batch.bytes) == "28000000" + "1400" + "0105" + "01000000" + "00000000"  // RTM_NEWADDR, the first
                 + "02200000" + "07000000"  // AF_INET, /32, interface 7
                 + "08000200" + "0a550002"  // IFA_LOCAL
                 + "08000100" + "0a550002")  // IFA_ADDRESS
