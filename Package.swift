@@ -102,7 +102,8 @@ let package = Package(
         .executableTarget(
             name: "swiftletd",
             dependencies: [
-                "Runtime", "PodNetwork", "PodLoop", "Volumes", "APIServer", "CRI", "Streaming", "ImageStore", "KubeAPI", "Cgroups",
+                "Runtime", "PodNetwork", "PodLoop", "Volumes", "APIServer", "CRI", "Streaming", "ImageStore", "KubeAPI",
+                "Cgroups",
                 "LinuxSystem", "Errors", arguments, logging,
             ], swiftSettings: strict),
         .executableTarget(
