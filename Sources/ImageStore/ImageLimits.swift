@@ -38,6 +38,9 @@ public struct ImageLimits: Sendable, Equatable {
     /// Kinds of files no layer may hold.
     public var denied: ImageDenials = []
 
+    /// Values of one JSON document. Those of real ones are some thousands.
+    static let documentValues = 1 << 18
+
     public init() {}
 }
 

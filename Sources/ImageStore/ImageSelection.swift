@@ -82,7 +82,9 @@ struct ImageSelection {
             throw SwiftletError(
                 .dataLoss, "has \(bytes.count) bytes where its descriptor says \(size)", object: object)
         }
-        do throws(SwiftletError) { return try JSONValue.parse(bytes) } catch { throw error.during(object) }
+        do throws(SwiftletError) { return try JSONValue.parse(bytes, maxValues: ImageLimits.documentValues) } catch {
+            throw error.during(object)
+        }
     }
 
     private func config(_ digest: Digest, size: Int64?) throws(SwiftletError) -> ImageConfig {
@@ -94,14 +96,18 @@ struct ImageSelection {
     private func fromLayout() throws(SwiftletError) -> [SelectedImage] {
         if let marker = contents.documents["oci-layout"] {
             let value: JSONValue
-            do throws(SwiftletError) { value = try JSONValue.parse(marker) } catch { throw error.during("oci-layout") }
+            do throws(SwiftletError) {
+                value = try JSONValue.parse(marker, maxValues: ImageLimits.documentValues)
+            } catch { throw error.during("oci-layout") }
             let version = value["imageLayoutVersion"]?.string ?? ""
             guard version.hasPrefix("1.") else {
                 throw .invalid("is of version \"\(printable(version))\"; only 1 is known", object: "oci-layout")
             }
         }
         let value: JSONValue
-        do throws(SwiftletError) { value = try JSONValue.parse(contents.documents["index.json"] ?? []) } catch {
+        do throws(SwiftletError) {
+            value = try JSONValue.parse(contents.documents["index.json"] ?? [], maxValues: ImageLimits.documentValues)
+        } catch {
             throw error.during("index.json")
         }
         let index = try ImageIndex(value, document: "index.json")
@@ -215,7 +221,9 @@ struct ImageSelection {
 
     private static func dockerEntries(_ bytes: [UInt8]) throws(SwiftletError) -> [DockerArchiveEntry] {
         let value: JSONValue
-        do throws(SwiftletError) { value = try JSONValue.parse(bytes) } catch { throw error.during("manifest.json") }
+        do throws(SwiftletError) { value = try JSONValue.parse(bytes, maxValues: ImageLimits.documentValues) } catch {
+            throw error.during("manifest.json")
+        }
         return try DockerArchiveEntry.decode(value)
     }
 

@@ -122,7 +122,9 @@ struct LayoutFolder {
     }
 
     private static func parse(_ bytes: [UInt8], _ what: String) throws(SwiftletError) -> JSONValue {
-        do throws(SwiftletError) { return try JSONValue.parse(bytes) } catch { throw error.during(what) }
+        do throws(SwiftletError) { return try JSONValue.parse(bytes, maxValues: ImageLimits.documentValues) } catch {
+            throw error.during(what)
+        }
     }
 
     /// What descriptors point at. What their other fields mean is checked where images are chosen.

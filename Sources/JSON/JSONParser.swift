@@ -3,14 +3,19 @@ import Errors
 extension JSONValue {
     /// Parses exactly one document. Stricter than most readers, because what it reads is hostile: a key twice in one
     /// object, nesting deeper than `maxDepth`, invalid UTF-8, lone surrogates and trailing bytes are errors, each naming
-    /// the byte offset. Errors: `invalidArgument`.
-    public static func parse(_ bytes: some Collection<UInt8>, maxDepth: Int = 128) throws(SwiftletError) -> JSONValue {
+    /// the byte offset. A value takes up to some hundred bytes of memory, however few it has in the text: `maxValues` bounds
+    /// their number. Errors: `invalidArgument`.
+    public static func parse(
+        _ bytes: some Collection<UInt8>, maxDepth: Int = 128, maxValues: Int = .max
+    ) throws(SwiftletError) -> JSONValue {
         let result: Result<JSONValue, SwiftletError>? = bytes.withContiguousStorageIfAvailable { buffer in
-            parseDocument(buffer, maxDepth: maxDepth)
+            parseDocument(buffer, maxDepth: maxDepth, maxValues: maxValues)
         }
         if let result { return try result.get() }
         let copy = Array(bytes)
-        return try copy.withUnsafeBufferPointer { parseDocument($0, maxDepth: maxDepth) }.get()
+        return try copy.withUnsafeBufferPointer {
+            parseDocument($0, maxDepth: maxDepth, maxValues: maxValues)
+        }.get()
     }
 
     public static func parse(_ text: String, maxDepth: Int = 128) throws(SwiftletError) -> JSONValue {
@@ -18,9 +23,9 @@ extension JSONValue {
     }
 
     private static func parseDocument(
-        _ buffer: UnsafeBufferPointer<UInt8>, maxDepth: Int
+        _ buffer: UnsafeBufferPointer<UInt8>, maxDepth: Int, maxValues: Int
     ) -> Result<JSONValue, SwiftletError> {
-        var parser = JSONParser(bytes: buffer, maxDepth: maxDepth)
+        var parser = JSONParser(bytes: buffer, maxDepth: maxDepth, maxValues: maxValues)
         return Result { () throws(SwiftletError) in try parser.document() }
     }
 }
@@ -28,11 +33,14 @@ extension JSONValue {
 private struct JSONParser {
     let bytes: UnsafeBufferPointer<UInt8>
     let maxDepth: Int
+    let maxValues: Int
     var at = 0
+    private var values = 0
 
-    init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int) {
+    init(bytes: UnsafeBufferPointer<UInt8>, maxDepth: Int, maxValues: Int) {
         self.bytes = bytes
         self.maxDepth = maxDepth
+        self.maxValues = maxValues
     }
 
     mutating func document() throws(SwiftletError) -> JSONValue {
@@ -55,6 +63,8 @@ private struct JSONParser {
     }
 
     mutating func value(depth: Int) throws(SwiftletError) -> JSONValue {
+        values += 1
+        guard values <= maxValues else { throw fault("more than \(maxValues) values") }
         skipSpace()
         guard let first = next else { throw fault("the text ends where a value should be") }
         switch first {

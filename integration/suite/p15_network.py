@@ -492,7 +492,8 @@ class Restart(NetworkCase):
         pods = [Sandbox(self.daemon, portMappings=[port(8120 + number)]).run() for number in range(5)]
         for pod in pods:
             pod.remove()
-        eventually(lambda: self.host.links() == before, "the pods' links are gone")
+        # Links of pods before may still be going: fewer than before is as well.
+        eventually(lambda: self.host.links() <= before, "the pods' links are gone")
         eventually(lambda: not list((self.daemon.run_dir / "network").glob("*.lease")), "and their leases")
         neighbours = self.host.run("ip", "neigh", "show", "dev", self.bridge()).stdout
         self.assertNotIn("PERMANENT", neighbours)
@@ -601,7 +602,13 @@ class SmallRange(NetworkCase):
         self.assertNotIn("inet6", pods[0].network.run("ip", "addr", "show", "scope", "global", "dev", "eth0").stdout)
 
     def test_other_ranges_from_the_control_plane(self):
-        old = self.pod()
+        def when_free():
+            try:
+                return self.pod()
+            except Exception as error:  # the other test's addresses are given back behind its pods' end
+                self.assertIn("10.99.0.0/29", str(error))
+
+        old = eventually(when_free, "an address is free")
         self.daemon.rpc("UpdateRuntimeConfig", {"runtimeConfig": {"networkConfig": {"podCidr": ""}}})
         self.daemon.rpc(
             "UpdateRuntimeConfig", {"runtimeConfig": {"networkConfig": {"podCidr": "10.98.0.0/24,fd00:98::/112"}}})

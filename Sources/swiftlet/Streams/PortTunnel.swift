@@ -19,13 +19,15 @@ struct PortTunnel: Sendable {
                     try Console.line("Handling connection for \(local)")
                     group.addTask {
                         // A connection that breaks is told of and ends alone.
-                        do { try await forward(connection, remote) } catch {
-                            Console.error("error: \(printable(SwiftletError.wrapping(error).description, limit: 1024))")
-                        }
+                        do { try await forward(connection, remote) } catch { Self.tell(error) }
                     }
                 }
             }
         }
+    }
+
+    private static func tell(_ error: any Error) {
+        Console.error("error: \(printable(SwiftletError.wrapping(error).description, limit: 1024))")
     }
 
     private func forward(_ local: Local, _ remote: Int) async throws {
@@ -48,7 +50,8 @@ struct PortTunnel: Sendable {
                     connection.abort()
                     group.cancelAll()
                 }
-                try await Self.receive(connection, outbound)
+                // Told before the local side is closed, which may be what the person waits for.
+                do { try await Self.receive(connection, outbound) } catch { Self.tell(error) }
             }
         }
     }
