@@ -35,7 +35,7 @@ struct PortTunnel: Sendable {
             let path = APIPath.core("pods", namespace: namespace, name: pod, subresource: "portforward")
             let target = StreamTarget(socketPath: socketPath, uri: "\(path)?ports=\(remote)")
             let connection = try await StreamClient.connect(to: target)
-            try await withThrowingTaskGroup(of: Void.self) { group in
+            await withTaskGroup(of: Void.self) { group in
                 group.addTask {
                     // A local side that broke is the end of it, as one that closed.
                     do {
