@@ -51,7 +51,7 @@ class Daemon:
         for folder in (self.logs, self.manifests):
             folder.mkdir()
         self.cgroup = f"swiftlet-test-{secrets.token_hex(4)}"
-        self.flags = list(flags)
+        self.flags = [*flags, *os.environ.get("SWIFTLET_FLAGS", "").split()]
         self.network = NetworkNamespace()
         self.process = None
         self.log = self.scratch / "daemon.log"

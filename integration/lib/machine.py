@@ -39,7 +39,9 @@ def controllers():
 
 @functools.cache
 def overlay_uppers():
-    """Whether the scratch folder's file system can hold overlay upper directories."""
+    """Whether the scratch folder's file system can hold overlay upper directories, and nobody forbids it."""
+    if "--snapshotter copy" in os.environ.get("SWIFTLET_FLAGS", ""):
+        return False
     with tempfile.TemporaryDirectory(dir=scratch_base()) as folder:
         names = [os.path.join(folder, name) for name in ("lower", "upper", "work", "merged")]
         for name in names:
