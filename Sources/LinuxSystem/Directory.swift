@@ -142,7 +142,8 @@ public final class Directory: Sendable {
             let number = swl_errno()
             guard number == EISDIR || number == EPERM else { throw systemError(number, "unlink", name.text) }
             if depth == 32 {
-                moved += 1
+                // Whoever made the tree may have used such names.
+                repeat { moved += 1 } while try top.status(FileName(".moved-up-\(moved)")) != nil
                 try rename(name, to: FileName(".moved-up-\(moved)"), in: top)
                 continue
             }

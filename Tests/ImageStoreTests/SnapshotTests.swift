@@ -133,6 +133,12 @@ struct SnapshotTests {
     @Test func removesDeepTrees() throws {
         let test = try TestStore()
         var directory = try Directory(making: "\(test.scratch)/deep")
+        // As the removal itself names what it moves.
+        for number in 0..<100 {
+            let name = FileName(".moved-up-\(number)")
+            try directory.makeDirectory(name)
+            _ = try directory.openDirectory(name).createFile("x")
+        }
         for _ in 0..<3000 {
             try directory.makeDirectory("d")
             _ = try directory.createFile("f")
