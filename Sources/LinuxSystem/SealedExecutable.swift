@@ -22,7 +22,19 @@ public final class SealedExecutable: Sendable {
             if copied == 0 { break }
             left -= copied
         }
-        try check(swl_memfd_seal(memory.raw), "fcntl(F_ADD_SEALS)", path)
+        try Self.seal(memory, path)
         descriptor = memory
+    }
+
+    /// The kernel refuses with EBUSY while it holds a page itself for longer than 0.2 s (compaction, ageing of pages
+    /// on a machine short of processors); nobody else knows the memory, so it lets go in the end.
+    private static func seal(_ memory: borrowing OwnedDescriptor, _ path: String) throws(SwiftletError) {
+        var triesLeft = 50
+        while swl_memfd_seal(memory.raw) < 0 {
+            let error = swl_errno()
+            guard error == EBUSY, triesLeft > 0 else { throw systemError(error, "fcntl(F_ADD_SEALS)", path) }
+            triesLeft -= 1
+            usleep(20_000)
+        }
     }
 }

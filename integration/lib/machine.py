@@ -56,6 +56,11 @@ def overlay_uppers():
 
 
 @functools.cache
+def user_mode_linux():
+    return "User Mode Linux" in Path("/proc/cpuinfo").read_text()
+
+
+@functools.cache
 def capabilities():
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("CapEff:"):
@@ -83,6 +88,8 @@ def missing(feature):
         return None if _capability(24) else "no CAP_SYS_RESOURCE"
     if feature == "mknod":
         return None if _capability(27) else "no CAP_MKNOD"
+    if feature == "mappings":  # User-Mode Linux maps a process page by page, each a mapping of the host's
+        return "User-Mode Linux runs no process of 250 MiB" if user_mode_linux() else None
     if feature == "root":
         return None if os.geteuid() == 0 else "not root"
     raise ValueError(f"no feature is called {feature!r}")

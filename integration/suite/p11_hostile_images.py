@@ -16,7 +16,7 @@ from corpus.escapes import ESCAPE
 from corpus.view import Loaded, controls_in
 from lib.case import DaemonCase
 from lib.daemon import eventually
-from lib.machine import RELEASE
+from lib.machine import RELEASE, needs
 
 MEMORY = 512  # MiB that the daemon may take for anything
 FATAL = 1024  # MiB at which it is ended, for the machine's sake
@@ -225,6 +225,8 @@ def add_test(theme):
     def test(self):
         self.play(theme)
 
+    if theme == "memory":
+        test = needs("mappings")(test)
     setattr({"policy": Denied, "limits": Limited}.get(theme, Archives), f"test_{theme}", test)
 
 
