@@ -151,8 +151,9 @@ class Traffic(NetworkCase):
         one, other = self.pod(), self.pod()
         self.assertEqual(one.network.transfer(other.addresses[0], 80, 1 << 20), [1 << 20, True])
         before = self.counters(one)
-        usage = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]["linux"]["network"]["defaultInterface"]
+        stats = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]
         after = self.counters(one)  # the kernel sends packets of its own meanwhile, such as for multicast
+        usage = stats["linux"]["network"]["defaultInterface"]
         self.assertEqual(usage["name"], "eth0")
         for direction in ("rx", "tx"):
             counted = int(usage[f"{direction}Bytes"]["value"])
