@@ -186,9 +186,11 @@ final class LayerApplier {
         guard let name = target.names.last else { return nil }
         do throws(SwiftletError) {
             let directory = try tree.existing(target.names.dropLast())
-            guard let status = try directory.status(name) else { return nil }
-            guard !status.isOverlayWhiteout else {
-                throw SwiftletError.invalid("is a hard link to \(target.text), which its own layer deletes")
+            guard let status = try directory.status(name), !status.isOverlayWhiteout else {
+                guard try !isDeleted(name, in: directory) else {
+                    throw SwiftletError.invalid("is a hard link to \(target.text), which its own layer deletes")
+                }
+                return nil
             }
             guard status.kind != .directory else {
                 throw SwiftletError.invalid("is a hard link to a directory, \(target.text)")
@@ -198,6 +200,13 @@ final class LayerApplier {
             return nil
         } catch  where error.errno == ELOOP || error.errno == ENOTDIR {
             throw .invalid("is a hard link to \(target.text), which lies behind a symbolic link")
+        }
+    }
+
+    private func isDeleted(_ name: FileName, in directory: Directory) throws(SwiftletError) -> Bool {
+        switch form {
+        case .overlay: try directory.status(name)?.isOverlayWhiteout == true
+        case .marker: try directory.status(Whiteout.marker(name)) != nil
         }
     }
 

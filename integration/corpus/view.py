@@ -78,8 +78,10 @@ class Loaded:
     def opaque(self, folder):
         if self.forms[-1] == "overlay":
             self.equal(os.getxattr(self.path(folder), "trusted.overlay.opaque"), b"y")
-        else:
-            self.holds(os.path.join(raw(folder), b".wh..wh..opq"))
+        else:  # a marker in it, or a whiteout of its name beside it
+            parent, _, last = raw(folder).rpartition(b"/")
+            markers = os.path.join(raw(folder), b".wh..wh..opq"), os.path.join(parent, b".wh." + last)
+            self.true(any(self.exists(name, -1) for name in markers), f"layer -1 hides what is below {folder!r}")
 
     def clean_output(self):
         """What the command line shows of the images has nothing in it that speaks to the terminal."""
