@@ -32,6 +32,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-http2", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-protobuf", from: "1.39.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
@@ -41,6 +42,7 @@ let package = Package(
         library("CCap", pkgConfig: "libcap", apt: "libcap-dev"),
         library("CSeccomp", pkgConfig: "libseccomp", apt: "libseccomp-dev"),
         library("CCrypto", pkgConfig: "libcrypto", apt: "libssl-dev"),
+        library("CTLS", pkgConfig: "libssl", apt: "libssl-dev"),
         library("CISAL", pkgConfig: "libisal", apt: "libisal-dev"),
         library("CZstd", pkgConfig: "libzstd", apt: "libzstd-dev"),
         library("CLZMA", pkgConfig: "liblzma", apt: "liblzma-dev"),
@@ -83,7 +85,13 @@ let package = Package(
         // The kubelet and its API.
         room("KubeAPI", ["JSON", "Errors", "Yams"]),
         room("Volumes", ["KubeAPI", "LinuxSystem", "Errors"]),
-        room("PodLoop", ["KubeAPI", "CRI", "JSON", "Errors", logging]),
+        room(
+            "Probing",
+            [
+                "CTLS", nioCore, nioPosix, nioHTTP1, .product(name: "NIOHPACK", package: "swift-nio-http2"),
+                .product(name: "NIOHTTP2", package: "swift-nio-http2"),
+            ]),
+        room("PodLoop", ["KubeAPI", "CRI", "Probing", "JSON", "Errors", logging]),
         room(
             "APIServer",
             [
@@ -128,7 +136,8 @@ let package = Package(
         tests("Runtime"),
         tests("KubeAPI"),
         tests("Volumes"),
-        tests("PodLoop"),
+        tests("Probing", [nioCore, nioPosix, nioHTTP1, .product(name: "NIOHTTP2", package: "swift-nio-http2")]),
+        tests("PodLoop", ["Probing"]),
         tests("APIServer"),
     ],
     swiftLanguageModes: [.v6]

@@ -10,7 +10,7 @@ enum ActedOn {
         PodSpec hostnameOverride readinessGates resources subdomain setHostnameAsFQDN
         Container name image command args workingDir ports env resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
-        Lifecycle stopSignal
+        Container livenessProbe readinessProbe startupProbe
         ContainerPort name containerPort protocol
         EnvVar name value valueFrom
         EnvVarSource fieldRef resourceFieldRef

@@ -12,22 +12,50 @@ struct ContainerStart: Sendable {
     /// Host paths by volume.
     let volumes: [String: String]
 
-    func run() async throws(StartError) {
+    /// The id of the container, which runs now and whose postStart hook is still to be run.
+    func run() async throws(StartError) -> String {
         let image = try await ImageRule(context: context).image(for: container, pod: pod)
         let config: CRIContainerConfig
         do {
-            let addresses = pod.spec.hostNetwork == true ? context.settings.addresses : sandbox.addresses
             let conversion = ContainerConversion(
                 pod: pod, container: container, node: context.settings, podAddresses: addresses)
             try await context.volumes.makeLogDirectory(container: container.name, pod: pod.reference)
-            let mounts = try await self.mounts(conversion, addresses)
+            let mounts = try await self.mounts(conversion)
             config = try conversion.config(attempt: attempt, image: image, mounts: mounts)
         } catch {
             let error = StartError(.containerConfig, error)
             await failed(error)
             throw error
         }
-        try await start(try await create(config))
+        let id = try await create(config)
+        try await start(id)
+        return id
+    }
+
+    private var addresses: [String] {
+        pod.spec.hostNetwork == true ? context.settings.addresses : sandbox.addresses
+    }
+
+    /// Throws when the hook fails, and then the container has been ended.
+    func postStart(_ id: String) async throws(StartError) {
+        guard let handler = container.lifecycle?.postStart else { return }
+        let runner = HookRunner(
+            context: context, pod: pod, container: container, containerID: id, addresses: addresses)
+        do { try await runner.run(handler, timeout: nil) } catch is CancellationError {
+            // The pod is to end, and with it the container.
+            return
+        } catch {
+            let reason = SwiftletError.wrapping(error).description
+            await record(.warning, "FailedPostStartHook", "PostStartHook failed: \(reason)")
+            await record(.normal, "Killing", "FailedPostStartHook")
+            var request = CRIStopContainerRequest()
+            request.containerID = id
+            request.timeout = max(PodKill.leastGrace, pod.spec.gracePeriodSeconds)
+            do { _ = try await context.runtime.stopContainer(request) } catch {
+                throw StartError(.postStartHook, "\(reason); and it could not be stopped: \(SwiftletError.wrapping(error))")
+            }
+            throw StartError(.postStartHook, reason)
+        }
     }
 
     private func create(_ config: CRIContainerConfig) async throws(StartError) -> String {
@@ -60,7 +88,7 @@ struct ContainerStart: Sendable {
         }
     }
 
-    private func mounts(_ conversion: ContainerConversion, _ addresses: [String]) async throws -> [CRIMount] {
+    private func mounts(_ conversion: ContainerConversion) async throws -> [CRIMount] {
         var mounts: [CRIMount] = []
         let known = Dictionary(try conversion.environment.variables().map { ($0.name, $0.value) }) { $1 }
         for (index, mount) in container.volumeMounts.enumerated() {
@@ -75,7 +103,7 @@ struct ContainerStart: Sendable {
             }
             mounts.append(criMount(mount, hostPath: path))
         }
-        mounts += try await ownFiles(addresses, besides: Set(mounts.map(\.containerPath)))
+        mounts += try await ownFiles(besides: Set(mounts.map(\.containerPath)))
         return mounts
     }
 
@@ -85,7 +113,7 @@ struct ContainerStart: Sendable {
     }
 
     /// /etc/hosts and the file for the last words, unless the pod mounts something there itself.
-    private func ownFiles(_ addresses: [String], besides taken: Set<String>) async throws -> [CRIMount] {
+    private func ownFiles(besides taken: Set<String>) async throws -> [CRIMount] {
         var mounts: [CRIMount] = []
         func add(_ containerPath: String, _ hostPath: String) {
             var mount = CRIMount()

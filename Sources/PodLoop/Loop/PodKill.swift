@@ -10,19 +10,30 @@ struct PodKill: Sendable {
     /// Nil when its object is gone.
     let pod: Pod?
     let observed: ObservedPod
+    let hooks = RunningHooks()
+    /// Whether the preStop hook of a container is still to be run; asked once for each.
+    let mayPreStop: @Sendable (String) async -> Bool
 
     /// No container is killed with less time than this, in seconds.
     static let leastGrace: Int64 = 2
 
+    /// The hooks of all containers begin at once and count against the same time as the signals.
     func run(grace: Int64) async throws {
         let running = observed.containers.filter(\.isRunning)
         let sidecars = (pod?.spec.initContainers ?? []).filter(\.isSidecar).map(\.name)
         for container in running { await announce(container) }
         let begun = context.now()
-        try await stop(running.filter { !sidecars.contains($0.name) }, grace: grace)
+        let left: @Sendable () -> Int64 = { grace - Int64(context.now().timeInterval(since: begun)) }
+        let ends = hooks.begin(running.filter { sidecars.contains($0.name) }) { await preStop($0, grace: grace) }
+        try await forEach(running.filter { !sidecars.contains($0.name) }) { container in
+            await preStop(container, grace: grace)
+            try await stop(container.id, grace: left())
+        }
         for name in sidecars.reversed() {
-            let used = Int64(context.now().timeInterval(since: begun))
-            try await stop(running.filter { $0.name == name }, grace: grace - used)
+            try await forEach(running.filter { $0.name == name }) { container in
+                await ends[container.id]?.value
+                try await stop(container.id, grace: left())
+            }
         }
         for sandbox in observed.sandboxes {
             let holds = observed.containers.contains { $0.sandboxID == sandbox.id && $0.isRunning }
@@ -30,16 +41,50 @@ struct PodKill: Sendable {
         }
     }
 
+    /// Ends one container: its hook, then its signal with what is left of the time.
+    func end(_ container: ObservedContainer, grace: Int64) async throws {
+        let begun = context.now()
+        await preStop(container, grace: grace)
+        try await stop(container.id, grace: grace - Int64(context.now().timeInterval(since: begun)))
+    }
+
+    /// A hook that fails does not keep a container from its end.
+    private func preStop(_ container: ObservedContainer, grace: Int64) async {
+        guard let pod, let definition = pod.container(container.name)?.container,
+            let handler = definition.lifecycle?.preStop, await mayPreStop(container.id)
+        else { return }
+        let addresses = observed.sandboxes.first { $0.id == container.sandboxID }?.addresses ?? []
+        let runner = HookRunner(
+            context: context, pod: pod, container: definition, containerID: container.id,
+            addresses: pod.spec.hostNetwork == true ? context.settings.addresses : addresses)
+        do {
+            try await hooks.run { try await runner.run(handler, timeout: max(1, grace)) }
+        } catch is CancellationError {
+            context.log.debug("preStop hook of \(container.name): cut short")
+        } catch {
+            await context.record(
+                PlannedEvent(
+                    .warning, "FailedPreStopHook", "PreStopHook failed: \(SwiftletError.wrapping(error))",
+                    container: container.name), pod: pod)
+        }
+    }
+
     /// In parallel; the first error is thrown after all have been tried.
-    func stop(_ containers: [ObservedContainer], grace: Int64) async throws {
+    private func forEach(
+        _ containers: [ObservedContainer], _ body: @escaping @Sendable (ObservedContainer) async throws -> Void
+    ) async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
-            for container in containers { group.addTask { try await stop(container.id, grace: grace) } }
+            for container in containers { group.addTask { try await body(container) } }
             var failure: (any Error)?
             while let result = await group.nextResult() {
                 if case .failure(let error) = result { failure = failure ?? error }
             }
             if let failure { throw failure }
         }
+    }
+
+    func stop(_ containers: [ObservedContainer], grace: Int64) async throws {
+        try await forEach(containers) { try await stop($0.id, grace: grace) }
     }
 
     func stop(_ id: String, grace: Int64) async throws {

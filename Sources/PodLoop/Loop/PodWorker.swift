@@ -14,6 +14,9 @@ actor PodWorker {
     /// Texts of termination logs by container id, each read once.
     private var lastWords: [String: String] = [:]
     private var kill: (grace: Int64, running: PodKill)?
+    private var probes = PodProbes()
+    /// The postStart hook that runs now; a pod that is to end does not wait for it.
+    private var hook: Task<Result<Void, StartError>, Never>?
     private var mustWrite = false
     private var isGone = false
     private var timer: Task<Void, Never>?
@@ -47,6 +50,7 @@ actor PodWorker {
         let before = desired
         desired = keepingStatus(wanted)
         shortenKill()
+        if desired.grace != nil { hook?.cancel() }
         if !same(before, desired) { wake() }
     }
 
@@ -70,7 +74,38 @@ actor PodWorker {
             arm(next)
         }
         timer?.cancel()
+        hook?.cancel()
+        probes.follow([:]) { _, _ in }
     }
+
+    // MARK: Probes
+
+    private func followProbes(_ observed: ObservedPod) {
+        memory.adoptHealth(observed, desired.pod?.status)
+        memory.preStopped.formIntersection(observed.containers.map(\.id))
+        guard let pod = desired.pod else { return probes.follow([:]) { _, _ in } }
+        let isEnding = desired.grace != nil || pod.status?.phase?.isTerminal == true
+        var wanted: [ProbeKey: ProbeLoop] = [:]
+        for (container, seen, kind, probe) in wantedProbes(of: pod, observed, memory, isEnding: isEnding) {
+            guard case .running(let startedAt) = seen.state else { continue }
+            let sandbox = observed.sandboxes.first { $0.id == seen.sandboxID }
+            let addresses = pod.spec.hostNetwork == true ? context.settings.addresses : sandbox?.addresses ?? []
+            let attempts = ProbeAttempt(
+                context: context, pod: pod, container: container, containerID: seen.id, addresses: addresses)
+            wanted[ProbeKey(containerID: seen.id, kind: kind)] = ProbeLoop(
+                kind: kind, probe: probe, attempts: attempts, startedAt: startedAt,
+                verdict: memory.health[seen.id]?.verdicts[kind])
+        }
+        probes.follow(wanted) { [weak self] key, verdict in await self?.probed(key, verdict) }
+    }
+
+    private func probed(_ key: ProbeKey, _ verdict: Bool) {
+        guard memory.health[key.containerID] != nil else { return }
+        memory.health[key.containerID]?.verdicts[key.kind] = verdict
+        wake()
+    }
+
+    private func mayPreStop(_ id: String) -> Bool { memory.preStopped.insert(id).inserted }
 
     // MARK: Waking
 
@@ -126,6 +161,7 @@ actor PodWorker {
     private func round() async throws -> Timestamp? {
         let observed = try await observe()
         let wanted = desired
+        followProbes(observed)
         let plan = context.reconciler.plan(wanted, observed: observed, memory: memory, now: context.now())
         memory = plan.memory
         if let pod = wanted.pod {
@@ -183,7 +219,9 @@ actor PodWorker {
 
     /// False when it failed and the plan ends here. Throws when the runtime does not answer.
     private func perform(_ action: PodAction, _ wanted: DesiredPod, _ observed: ObservedPod) async throws -> Bool {
-        let killer = PodKill(context: context, reference: wanted.reference, pod: wanted.pod, observed: observed)
+        let killer = PodKill(
+            context: context, reference: wanted.reference, pod: wanted.pod, observed: observed,
+            mayPreStop: { [weak self] id in await self?.mayPreStop(id) ?? false })
         switch action {
         case .stopSandbox(let id): try await killer.stopSandbox(id)
         case .createSandbox(let attempt):
@@ -193,10 +231,11 @@ actor PodWorker {
             guard let pod = wanted.pod else { return false }
             await start(name, attempt, observed.sandboxes.first { $0.id == sandboxID }, pod)
         case .killContainer(let id, let name, let why, let grace):
-            if let container = observed.containers.first(where: { $0.id == id && $0.name == name }) {
-                await killer.announce(container, why: why)
+            guard let container = observed.containers.first(where: { $0.id == id && $0.name == name }) else {
+                return false
             }
-            try await killer.stop(id, grace: grace)
+            await killer.announce(container, why: why)
+            try await killer.end(container, grace: grace)
         case .killPod(let grace):
             kill = (grace, killer)
             defer { kill = nil }
@@ -230,6 +269,7 @@ actor PodWorker {
         guard let kill, let grace = desired.grace, grace < kill.grace else { return }
         self.kill?.grace = grace
         let killer = kill.running
+        killer.hooks.cut()
         let log = context.log
         Task {
             do { try await killer.stop(killer.observed.containers.filter(\.isRunning), grace: grace) } catch {
@@ -278,11 +318,24 @@ actor PodWorker {
             context: context, pod: pod, container: container, attempt: attempt, sandbox: sandbox,
             volumes: volumes ?? [:])
         do {
-            try await start.run()
+            try await postStart(start, try await start.run())
             memory.started(name)
         } catch {
             memory.failed(name, image: container.image ?? "", error.reason, error.message, at: context.now())
         }
+    }
+}
+
+extension PodWorker {
+    /// Containers that come later wait for it; the pod's end does not.
+    private func postStart(_ start: ContainerStart, _ id: String) async throws(StartError) {
+        guard start.container.lifecycle?.postStart != nil, desired.grace == nil else { return }
+        let task = Task { () async -> Result<Void, StartError> in
+            do throws(StartError) { return .success(try await start.postStart(id)) } catch { return .failure(error) }
+        }
+        hook = task
+        defer { hook = nil }
+        try await task.value.get()
     }
 }
 

@@ -12,6 +12,7 @@ public struct StartFailure: Sendable, Equatable {
         case containerConfig = "CreateContainerConfigError"
         case createContainer = "CreateContainerError"
         case runContainer = "RunContainerError"
+        case postStartHook = "PostStartHookError"
     }
 
     public var reason: Reason
@@ -39,6 +40,10 @@ public struct PodMemory: Sendable, Equatable {
     public var sandboxRetryAt: Timestamp?
     /// Why: shown as the message of every container that waits for it.
     public var sandboxFailure: String?
+    /// By container id, of those that run.
+    public var health: [String: ContainerHealth] = [:]
+    /// Ids of containers whose preStop hook has run: it runs once, however often the end is asked for.
+    public var preStopped: Set<String> = []
     /// The volumes of a pod that has ended are gone already.
     public var volumesAreDown = false
 
@@ -59,7 +64,7 @@ public struct PodMemory: Sendable, Equatable {
             pulls[image] = backoff
             retryAt = now + backoff.delay
         // The container is there and has ended: its next start is a restart like any other.
-        case .runContainer, .crashLoopBackOff: retryAt = nil
+        case .runContainer, .postStartHook, .crashLoopBackOff: retryAt = nil
         default: break
         }
         startFailures[container] = StartFailure(reason, message, retryAt: retryAt)

@@ -76,7 +76,7 @@ struct ContainerSteps {
         }
         switch seen.state {
         case .running:
-            return !replacedIfChanged(container, seen)
+            return !endedIfUnfit(container, .sidecar, seen) && container.isStarted(plan.memory.health[seen.id])
         case .created, .unknown: restart(container, since: seen.createdAt)
         case .exited(let exit): restart(container, since: exit.finishedAt)
         }
@@ -91,7 +91,7 @@ struct ContainerSteps {
         switch seen.state {
         case .running:
             // One that runs on in another sandbox goes with that sandbox.
-            if seen.sandboxID == sandbox.id { _ = replacedIfChanged(container, seen) }
+            if seen.sandboxID == sandbox.id { _ = endedIfUnfit(container, .app, seen) }
         case .created, .unknown: restart(container, since: seen.createdAt)
         case .exited(let exit):
             if restarts(container, .app, policy: pod.restartPolicy, exitCode: exit.code) {
@@ -100,13 +100,21 @@ struct ContainerSteps {
         }
     }
 
-    private mutating func replacedIfChanged(_ container: Container, _ seen: ObservedContainer) -> Bool {
-        guard !seen.definitionHash.isEmpty, seen.definitionHash != definitionHash(of: container) else { return false }
-        plan.actions.append(
-            .killContainer(
-                id: seen.id, name: container.name,
-                why: "Container \(container.name) definition changed, will be restarted",
-                grace: max(1, pod.spec.gracePeriodSeconds)))
+    /// Whether it must end: its definition has changed, or a probe has condemned it.
+    private mutating func endedIfUnfit(_ container: Container, _ kind: ContainerKind, _ seen: ObservedContainer) -> Bool {
+        var grace = max(1, pod.spec.gracePeriodSeconds)
+        let why: String
+        if !seen.definitionHash.isEmpty, seen.definitionHash != definitionHash(of: container) {
+            why = "Container \(container.name) definition changed, will be restarted"
+        } else if let probe = container.condemned(by: plan.memory.health[seen.id]) {
+            let again = restarts(container, kind, policy: pod.restartPolicy, exitCode: 137)
+            let name = probe.rawValue.lowercased()
+            why = "Container \(container.name) failed \(name) probe\(again ? ", will be restarted" : "")"
+            grace = container.probe(probe)?.terminationGracePeriodSeconds ?? grace
+        } else {
+            return false
+        }
+        plan.actions.append(.killContainer(id: seen.id, name: container.name, why: why, grace: grace))
         return true
     }
 

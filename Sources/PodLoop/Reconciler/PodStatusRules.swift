@@ -72,8 +72,9 @@ struct ContainerStatusRule {
         applyFailure(&status, container, kind, seen.first)
         if tornDown, kind == .app { end(&status) }
         let isRunning = status.state?.isRunning == true
-        status.started = isRunning
-        status.ready = isRunning
+        let health = seen.first.flatMap { memory.health[$0.id] }
+        status.started = isRunning && container.isStarted(health)
+        status.ready = isRunning && container.isReady(health)
         if kind == .initial {
             status.started = status.state?.isRunning
             status.ready = status.state?.terminated?.exitCode == 0
