@@ -45,7 +45,8 @@ private func dialFault(_ error: any Error) -> ExchangeFault {
         if let last = error.connectionErrors.last { return dialFault(last.error) }
         return .dial("lookup \(error.host): no such host")
     case let error as IOError:
-        return error.errnoCode == ETIMEDOUT ? .timedOut : .dial("connect: \(String(cString: strerror(error.errnoCode)).lowercased())")
+        return error.errnoCode == ETIMEDOUT
+            ? .timedOut : .dial("connect: \(String(cString: strerror(error.errnoCode)).lowercased())")
     case ChannelError.connectTimeout: return .timedOut
     default: return .dial("\(error)")
     }

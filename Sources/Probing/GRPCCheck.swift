@@ -23,7 +23,8 @@ public func checkGRPC(_ endpoint: Endpoint, service: String, timeout: Duration) 
         switch fault {
         case .timedOut: return .failure("timeout: health rpc did not complete within \(seconds)s")
         case .dial(let reason):
-            return .failure("error: failed to connect service \"\(endpoint.text)\": dial tcp \(endpoint.text): \(reason)")
+            return .failure(
+                "error: failed to connect service \"\(endpoint.text)\": dial tcp \(endpoint.text): \(reason)")
         case .broken(let reason): return .failure("error: health rpc probe failed: \(reason)")
         }
     }
@@ -95,7 +96,9 @@ private final class HealthCall: ChannelInboundHandler {
             }
             if frame.endStream { finish() }
         case .data(let frame):
-            if case .byteBuffer(let bytes) = frame.data { body += bytes.readableBytesView.prefix(1024 - min(1024, body.count)) }
+            if case .byteBuffer(let bytes) = frame.data {
+                body += bytes.readableBytesView.prefix(1024 - min(1024, body.count))
+            }
             if frame.endStream { finish() }
         case .rstStream(let code): promise.fail(ExchangeFault.broken("stream terminated by RST_STREAM: \(code)"))
         default: break

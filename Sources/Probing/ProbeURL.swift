@@ -13,7 +13,8 @@ public struct ProbeURL: Sendable, Equatable {
         self.scheme = scheme
         self.endpoint = endpoint
         let path = path.hasPrefix("/") ? path : "/\(path)"
-        self.path = Self.encoded(path.split(separator: "#", omittingEmptySubsequences: false).first.map(String.init) ?? "/")
+        self.path = Self.encoded(
+            path.split(separator: "#", omittingEmptySubsequences: false).first.map(String.init) ?? "/")
     }
 
     public var text: String { "\(scheme.rawValue)://\(endpoint.text)\(path)" }
@@ -57,7 +58,9 @@ public struct ProbeURL: Sendable, Equatable {
     private static func encoded(_ path: String) -> String {
         var result = ""
         for byte in path.utf8 {
-            if byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"), byte != UInt8(ascii: ">") {
+            if byte > 0x20, byte < 0x7f, byte != UInt8(ascii: "\""), byte != UInt8(ascii: "<"),
+                byte != UInt8(ascii: ">")
+            {
                 result.unicodeScalars.append(Unicode.Scalar(byte))
             } else {
                 let digits = String(byte, radix: 16, uppercase: true)

@@ -36,7 +36,9 @@ final class TLSClient: ChannelDuplexHandler {
             if !isReady { isReady = try session.handshake() }
             if isReady {
                 sendWaiting(context)
-                while let bytes = try session.read() { context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: bytes))) }
+                while let bytes = try session.read() {
+                    context.fireChannelRead(wrapInboundOut(ByteBuffer(bytes: bytes)))
+                }
             }
         } catch {
             context.fireErrorCaught(error)
@@ -82,7 +84,9 @@ private final class Session {
         SSL_set_bio(session, incoming, outgoing)
         SSL_set_connect_state(session)
         // Addresses are not sent as names (RFC 6066, section 3).
-        if (try? SocketAddress(ipAddress: serverName, port: 0)) == nil { _ = swl_ssl_set_server_name(session, serverName) }
+        if (try? SocketAddress(ipAddress: serverName, port: 0)) == nil {
+            _ = swl_ssl_set_server_name(session, serverName)
+        }
         (self.settings, self.session, self.incoming, self.outgoing) = (settings, session, incoming, outgoing)
     }
 

@@ -17,7 +17,11 @@ final class RunningHooks: Sendable {
             return state.isCut
         }
         if isCut { task.cancel() }
-        try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 
     /// Begins something for each container, apart from its caller.

@@ -52,7 +52,8 @@ struct ContainerStart: Sendable {
             request.containerID = id
             request.timeout = max(PodKill.leastGrace, pod.spec.gracePeriodSeconds)
             do { _ = try await context.runtime.stopContainer(request) } catch {
-                throw StartError(.postStartHook, "\(reason); and it could not be stopped: \(SwiftletError.wrapping(error))")
+                throw StartError(
+                    .postStartHook, "\(reason); and it could not be stopped: \(SwiftletError.wrapping(error))")
             }
             throw StartError(.postStartHook, reason)
         }

@@ -50,7 +50,8 @@ struct ProbeAttempt: Sendable {
             let answer = try await context.runtime.execSync(request)
             return .checked(answer.exitCode == 0 ? .success : .failure(shownOutput(answer)))
         } catch let error as SwiftletError where error.code == .deadlineExceeded {
-            return .checked(.failure("command timed out: \"\(request.cmd.joined(separator: " "))\" timed out after \(timeout)s"))
+            return .checked(
+                .failure("command timed out: \"\(request.cmd.joined(separator: " "))\" timed out after \(timeout)s"))
         } catch {
             return .error(SwiftletError.wrapping(error).description)
         }

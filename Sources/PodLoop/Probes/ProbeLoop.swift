@@ -51,7 +51,8 @@ struct ProbeLoop: Sendable {
             await attempts.record(.warning, "Unhealthy", "\(kind.rawValue) probe failed: \(text)")
             return false
         case .error(let text):
-            await attempts.record(.warning, "Unhealthy", "\(kind.rawValue) probe errored and resulted in unknown state: \(text)")
+            await attempts.record(
+                .warning, "Unhealthy", "\(kind.rawValue) probe errored and resulted in unknown state: \(text)")
             return nil
         }
     }

@@ -101,7 +101,8 @@ struct ContainerSteps {
     }
 
     /// Whether it must end: its definition has changed, or a probe has condemned it.
-    private mutating func endedIfUnfit(_ container: Container, _ kind: ContainerKind, _ seen: ObservedContainer) -> Bool {
+    private mutating func endedIfUnfit(_ container: Container, _ kind: ContainerKind, _ seen: ObservedContainer) -> Bool
+    {
         var grace = max(1, pod.spec.gracePeriodSeconds)
         let why: String
         if !seen.definitionHash.isEmpty, seen.definitionHash != definitionHash(of: container) {
