@@ -33,7 +33,7 @@ struct Swiftlet: AsyncParsableCommand {
         // A reader that went away (`swiftlet logs | head`) is a write error, not a death by signal without a word.
         signal(SIGPIPE, SIG_IGN)
         do {
-            var command = try parseAsRoot(withoutRunFolder(Array(CommandLine.arguments.dropFirst())))
+            var command = try parseAsRoot(withBareFlags(withoutRunFolder(Array(CommandLine.arguments.dropFirst()))))
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {

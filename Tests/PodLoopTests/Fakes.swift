@@ -17,6 +17,8 @@ final class FakeRuntime: RuntimeService, ImageService {
         var time: Int64 = 1_800_000_000_000_000_000
         /// Names of containers that end with this code as soon as they start.
         var exits: [String: Int32] = [:]
+        /// Exit codes of commands by their first word; all others succeed. A command `hang` never ends.
+        var commands: [String: Int32] = [:]
         var listeners: [AsyncThrowingStream<CRIContainerEventResponse, any Error>.Continuation] = []
 
         mutating func tick() -> Int64 {
@@ -219,7 +221,18 @@ final class FakeRuntime: RuntimeService, ImageService {
     func reopenContainerLog(_: CRIReopenContainerLogRequest) async throws -> CRIReopenContainerLogResponse {
         throw absent("ReopenContainerLog")
     }
-    func execSync(_: CRIExecSyncRequest) async throws -> CRIExecSyncResponse { throw absent("ExecSync") }
+    func execSync(_ request: CRIExecSyncRequest) async throws -> CRIExecSyncResponse {
+        let command = request.cmd.first ?? ""
+        var response = CRIExecSyncResponse()
+        response.exitCode = state.withLock { state in
+            let name = state.containers[request.containerID]?.status.metadata.name ?? ""
+            state.calls.append("ExecSync \(name) \(request.cmd.joined(separator: " ")) \(request.timeout)")
+            return state.commands[command] ?? 0
+        }
+        if response.exitCode != 0 { response.stderr.append(contentsOf: Array("no\n".utf8)) }
+        if command == "hang" { try await Task.sleep(for: .seconds(600)) }
+        return response
+    }
     func exec(_: CRIExecRequest) async throws -> CRIExecResponse { throw absent("Exec") }
     func attach(_: CRIAttachRequest) async throws -> CRIAttachResponse { throw absent("Attach") }
     func portForward(_: CRIPortForwardRequest) async throws -> CRIPortForwardResponse { throw absent("PortForward") }

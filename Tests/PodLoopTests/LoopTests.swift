@@ -13,7 +13,7 @@ import Testing
     let volumes = FakeVolumes()
 
     /// Runs the loop beside the body and ends it after.
-    private func withLoop(
+    func withLoop(
         manifests: (any ManifestSource)? = nil, _ body: (PodLoop) async throws -> Void
     ) async throws {
         let clock = ContinuousClock()
@@ -29,7 +29,7 @@ import Testing
     }
 
     /// Until it holds; the test's own time limit ends a wait for ever.
-    private func until(_ what: String, _ holds: () -> Bool) async throws {
+    func until(_ what: String, _ holds: () -> Bool) async throws {
         for _ in 0..<3000 {
             if holds() { return }
             try await Task.sleep(for: .milliseconds(5))
