@@ -64,6 +64,7 @@ fuzz: setup
 bench: build
 	bench/run
 	bench/image-load
+	bench/network
 
 demo: build
 	integration/demo
