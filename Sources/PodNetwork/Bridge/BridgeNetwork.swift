@@ -151,7 +151,7 @@ public final class BridgeNetwork: PodNetwork {
             for chain in try table?.forwardDrops() ?? [] {
                 logger.warning(
                     "chain \(chain) of this host drops what it does not know: pods may not be reached, nor reach anybody",
-                    metadata: ["fix": "let it accept what comes in and goes out by \(settings.bridge)"])
+                    metadata: ["fix": "\(chain.letThrough(settings.bridge))"])
             }
         } catch { logger.debug("the host's chains cannot be listed", metadata: ["error": "\(error)"]) }
     }
