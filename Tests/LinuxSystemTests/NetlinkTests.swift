@@ -242,6 +242,41 @@ import Testing
         }
     }
 
+    @Test(arguments: [true, false]) func connectionsAreCut(atOnce: Bool) async throws {
+        try await scratch {
+            try bringUp(interface: "lo")
+            let socket = try NetlinkSocket(.netfilter)
+            // Connections are tracked where something translates.
+            var transaction = NFTablesTransaction(table: "mine")
+            transaction.addTable()
+            transaction.addChain("out", .nat, hook: .postrouting, priority: 100)
+            transaction.addRule("out") { $0.masquerade() }
+            try socket.run(transaction.finished())
+            for loopback in [IPAddress.loopback4, .loopback6] {
+                let client = try IPSocket.connecting(isStream: false, loopback, 4000)
+                #expect(send(client.raw, "x", 1, 0) == 1)
+            }
+            #expect(try tracked() == 2)
+            let other = try #require(IPAddress("10.0.0.1"))
+            for (filter, left) in [
+                (ConnectionFilter(.original, isIPv6: false, source: other), 2),
+                (ConnectionFilter(.original, isIPv6: false, transport: UInt8(IPPROTO_UDP), destinationPort: 4001), 2),
+                (ConnectionFilter(.original, isIPv6: false, transport: UInt8(IPPROTO_UDP), destinationPort: 4000), 1),
+                (ConnectionFilter(.reply, isIPv6: true, source: .loopback6), 0),
+                (ConnectionFilter(.reply, isIPv6: true, source: .loopback6), 0),
+            ] {
+                if atOnce { try socket.cutConnections(filter) } else { try socket.cutListedConnections(filter) }
+                #expect(try tracked() == left, "\(filter)")
+            }
+        }
+    }
+
+    /// How many connections the thread's namespace tracks.
+    private func tracked() throws -> Int? {
+        let file = try openFile("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY)
+        return Int(String(decoding: try readAll(file.raw), as: UTF8.self).filter(\.isNumber))
+    }
+
     @Test func chainsThatDropWhatIsForwarded() async throws {
         try await scratch {
             let socket = try NetlinkSocket(.netfilter)
