@@ -154,7 +154,7 @@ struct SandboxBuilder {
 
     /// As the client says, otherwise a copy of the host's.
     private func resolver() throws(SwiftletError) -> [UInt8] {
-        guard config.hasDnsConfig else { return try Files.readIfPresent("/etc/resolv.conf") ?? [] }
+        guard config.hasDnsConfig else { return try context.configuration.resolver.read() }
         let dns = config.dnsConfig
         return Array(
             try PodFiles.resolver(servers: dns.servers, searches: dns.searches, options: dns.options).utf8)
