@@ -65,6 +65,7 @@ bench: build
 	bench/run
 	bench/image-load
 	bench/probes
+	bench/network
 
 demo: build
 	integration/demo

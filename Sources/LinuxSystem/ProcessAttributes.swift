@@ -57,8 +57,14 @@ public enum ProcessAttributes {
 public enum ProcFile {
     /// Writes `text` to `/proc/<path>` of the host.
     public static func write(_ path: String, _ text: String) throws(SwiftletError) {
-        let name = "/proc/\(path)"
         let root = try openDirectory("/proc")
+        try write(path, text, at: root)
+    }
+
+    fileprivate static func write(_ path: String, _ text: String, at root: borrowing OwnedDescriptor)
+        throws(SwiftletError)
+    {
+        let name = "/proc/\(path)"
         let file = try open(at: root.raw, path, O_WRONLY, [.beneath, .noMagicLinks])
         guard swl_filesystem_magic(file.raw) == swl_proc_magic else {
             throw SwiftletError(.permissionDenied, "not on procfs", operation: "write", object: printable(name))
@@ -66,10 +72,24 @@ public enum ProcFile {
         let bytes = Array(text.utf8)
         try retrying("write", name) { Glibc.write(file.raw, bytes, bytes.count) }
     }
+}
 
-    /// A system parameter: `net.ipv4.ip_forward`, or with slashes where a part has a dot (`net/ipv4/conf/eth0.1/forwarding`).
-    /// Of the caller's own namespaces.
-    public static func writeSysctl(_ name: String, _ value: String) throws(SwiftletError) {
+/// System parameters (sysctl(8)) of the caller's own namespaces.
+public struct SystemParameters: ~Copyable {
+    private let root: OwnedDescriptor
+
+    /// A procfs of its own: in the host's all network namespaces have their parameters under one name, and the kernel looks
+    /// through them one after the other. The host's where there cannot be another. Closing takes a while.
+    public init() throws(SwiftletError) {
+        do throws(SwiftletError) {
+            let mount = try DetachedMount(
+                filesystem: "proc", source: "proc", options: [], [.noSuid, .noDev, .noExec])
+            root = OwnedDescriptor(owning: mount.release())
+        } catch { root = try openDirectory("/proc") }
+    }
+
+    /// `net.ipv4.ip_forward`, or with slashes where a part has a dot (`net/ipv4/conf/eth0.1/forwarding`).
+    public func write(_ name: String, _ value: String) throws(SwiftletError) {
         let firstSeparator = name.first { $0 == "." || $0 == "/" }
         let path =
             firstSeparator == "/"
@@ -78,7 +98,7 @@ public enum ProcFile {
         guard parts.count > 1, parts.allSatisfy({ !$0.isEmpty && $0 != "." && $0 != ".." }) else {
             throw .invalid("not the name of a system parameter", object: "sysctl \(printable(name))")
         }
-        do { try write("sys/\(path)", value) } catch {
+        do { try ProcFile.write("sys/\(path)", value, at: root) } catch {
             throw error.during("set sysctl", "\(printable(name))=\(printable(value))")
         }
     }

@@ -5,6 +5,9 @@ import LinuxSystem
 public protocol PodNetwork: Sendable {
     /// What it is called in status answers: `bridge`.
     var name: String { get }
+    /// System parameters (sysctl(8)) that a pod's new network namespace must have before `setUp`, unless the pod says
+    /// otherwise.
+    var podParameters: [(name: String, value: String)] { get }
     /// Before any other call: takes over what an earlier daemon left. What is wrong afterwards `condition` tells.
     func start()
     /// Once it is known which sandboxes live, each with the process that holds its namespaces: gives back what belongs to
@@ -24,6 +27,10 @@ public protocol PodNetwork: Sendable {
     func usage(sandboxID: String) throws(SwiftletError) -> [InterfaceUsage]
     /// The daemon ends and pods run on. What no pod needs goes.
     func stop()
+}
+
+extension PodNetwork {
+    public var podParameters: [(name: String, value: String)] { [] }
 }
 
 /// What a sandbox wants of its network.

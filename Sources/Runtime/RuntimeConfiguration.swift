@@ -1,3 +1,5 @@
+import PodNetwork
+
 /// Where a runtime keeps things and what it runs with.
 public struct RuntimeConfiguration: Sendable {
     /// What outlives a boot: logs and volumes of others lie here too. Absolute.
@@ -9,14 +11,20 @@ public struct RuntimeConfiguration: Sendable {
     /// Below the cgroup v2 mount point, one per run directory.
     public var cgroupRoot: String
 
+    /// What pods get for their /etc/resolv.conf when they say nothing else.
+    public var resolver: HostResolver
+
     public static let standardRun = "/run/swiftlet"
 
     /// With another run directory than the standard one the cgroup root gets a name derived from it, so that several
     /// daemons live side by side.
-    public init(root: String, run: String, shimPath: String, cgroupRoot: String? = nil) {
+    public init(
+        root: String, run: String, shimPath: String, cgroupRoot: String? = nil, resolver: HostResolver = HostResolver()
+    ) {
         self.root = root
         self.run = run
         self.shimPath = shimPath
+        self.resolver = resolver
         self.cgroupRoot = cgroupRoot ?? RuntimeConfiguration.cgroupRoot(run: run)
     }
 

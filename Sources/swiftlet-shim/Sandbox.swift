@@ -10,6 +10,8 @@ final class Sandbox {
     private let reaper: PodReaper?
     /// The shim's own PID namespace, to come back to.
     private let ownPID: OwnedDescriptor
+    /// Until `settle`.
+    private var parameters: SystemParameters?
 
     init(_ plan: SandboxPlan) throws(StepFailure) {
         var new: Namespaces = []
@@ -28,11 +30,7 @@ final class Sandbox {
                 try setHostName(plan.hostname)
             }
         }
-        for sysctl in plan.sysctls {
-            try step("set sysctl \(printable(sysctl.name))") { () throws(SwiftletError) in
-                try ProcFile.writeSysctl(sysctl.name, sysctl.value)
-            }
-        }
+        if !plan.sysctls.isEmpty { parameters = try Sandbox.set(plan.sysctls) }
         if plan.sharedPID {
             reaper = try step("start the pod's PID 1") { () throws(SwiftletError) in
                 try PodReaper(cgroup: plan.cgroup)
@@ -41,6 +39,19 @@ final class Sandbox {
             reaper = nil
         }
     }
+
+    private static func set(_ sysctls: [SandboxPlan.Sysctl]) throws(StepFailure) -> SystemParameters {
+        let parameters = try step("open procfs") { () throws(SwiftletError) in try SystemParameters() }
+        for sysctl in sysctls {
+            do throws(SwiftletError) { try parameters.write(sysctl.name, sysctl.value) } catch {
+                throw StepFailure("set sysctl \(printable(sysctl.name))", error)
+            }
+        }
+        return parameters
+    }
+
+    /// What can wait until the daemon has its answer.
+    func settle() { parameters = nil }
 
     /// Clones a child in the PID namespace asked for; nil in the child. `target` is whose to join for `.target`.
     func clone(

@@ -57,7 +57,9 @@ final class Shim {
         let owned = descriptors.map { SharedDescriptor(OwnedDescriptor(owning: $0)) }
         do throws(StepFailure) {
             switch request {
-            case .setUp(let plan): client.reply(try setUp(plan))
+            case .setUp(let plan):
+                client.reply(try setUp(plan))
+                sandbox?.settle()
             case .start(let plan): try start(plan, for: client)
             case .exec(let plan): try exec(plan, owned, for: client)
             case .signal(let id, let number):

@@ -46,7 +46,8 @@ final class Daemon: Sendable {
                 "owners": "\(snapshotter.mapsOwners.reason)",
             ])
         let configuration = RuntimeConfiguration(
-            root: options.root, run: options.run, shimPath: try directories.shim(), cgroupRoot: options.cgroupRoot)
+            root: options.root, run: options.run, shimPath: try directories.shim(), cgroupRoot: options.cgroupRoot,
+            resolver: options.resolver)
         let bridge = try options.bridgeSettings
         let runtime = try await onOwnThread {
             try PodRuntime(

@@ -50,6 +50,16 @@ struct DaemonOptions: ParsableArguments {
     @Option(help: "The bridge pods are on. Default: swiftlet0, or one of its own for another --run.")
     var bridge: String?
 
+    @Option(
+        name: .customLong("resolv-conf"),
+        help: ArgumentHelp(
+            "The resolv.conf pods get, read for each pod.",
+            discussion:
+                "Default: /etc/resolv.conf, or where that names a server on loopback only, systemd-resolved's list of its own.",
+            valueName: "file"),
+        completion: .file())
+    var resolvConf: String?
+
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
 
@@ -72,9 +82,14 @@ struct DaemonOptions: ParsableArguments {
         }
     }
 
+    var resolver: HostResolver { HostResolver(path: resolvConf) }
+
     func validate() throws {
         for (option, path) in [("--root", root), ("--run", run)] where !path.hasPrefix("/") {
             throw ValidationError("\(option) must be an absolute path, not \"\(path)\"")
+        }
+        if let resolvConf, !resolvConf.hasPrefix("/") {
+            throw ValidationError("--resolv-conf must be an absolute path, not \"\(resolvConf)\"")
         }
         do { _ = try imageLimits() } catch { throw ValidationError("\(error)") }
         // Every socket in it must fit the 107 bytes of sockaddr_un: the longest is sandboxes/<64>/shim.sock, which is reached by

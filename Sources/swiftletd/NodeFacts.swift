@@ -4,6 +4,7 @@ import Glibc
 import KubeAPI
 import LinuxSystem
 import PodLoop
+import PodNetwork
 
 /// What this machine is, read once when the daemon starts.
 struct NodeFacts {
@@ -13,9 +14,13 @@ struct NodeFacts {
 
     func settings(name: String, options: DaemonOptions) throws -> NodeSettings {
         let capacity = try capacity()
+        let resolver = options.resolver
         return NodeSettings(
             name: name, addresses: addresses(), capacity: capacity, allocatable: capacity, systemInfo: systemInfo(),
-            logDirectory: options.root + "/logs", resolver: .init(resolvConf: text("/etc/resolv.conf")),
+            logDirectory: options.root + "/logs",
+            resolver: { () throws(SwiftletError) in
+                .init(resolvConf: String(decoding: try resolver.read(), as: UTF8.self))
+            },
             seccompProfileDirectory: options.root + "/seccomp")
     }
 

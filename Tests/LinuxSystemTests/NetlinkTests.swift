@@ -1,3 +1,4 @@
+import CLinux
 import Errors
 import Glibc
 import Testing
@@ -118,6 +119,26 @@ import Testing
         }
     }
 
+    @Test(
+        arguments: [
+            (2, "filter", "FORWARD", "iptables -I FORWARD -i br0 -j ACCEPT && iptables -I FORWARD -o br0 -j ACCEPT"),
+            (10, "filter", "FORWARD", "ip6tables -I FORWARD -i br0 -j ACCEPT && ip6tables -I FORWARD -o br0 -j ACCEPT"),
+            (1, "t", "c", "nft insert rule inet t c iifname br0 accept && nft insert rule inet t c oifname br0 accept"),
+        ] as [(UInt8, String, String, String)])
+    func aChainLetsAnInterfaceThrough(family: UInt8, table: String, name: String, command: String) throws {
+        var batch = NetlinkBatch()
+        batch.message(Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(NFT_MSG_NEWCHAIN.rawValue), 0, "test") {
+            $0.append(header: NFTablesTransaction.header(family: family, subject: 0))
+            $0.attribute(NFTA_CHAIN_TABLE, table)
+            $0.attribute(NFTA_CHAIN_NAME, name)
+            $0.nested(NFTA_CHAIN_HOOK) { $0.big(NFTA_HOOK_HOOKNUM, NFTablesTransaction.Hook.forward.rawValue) }
+            $0.big(NFTA_CHAIN_POLICY, 0)
+        }
+        let chain = try #require(NetlinkMessage.split(batch.bytes).lazy.compactMap(NFTablesChain.init(message:)).first)
+        #expect(chain.dropsForwarded)
+        #expect(chain.letThrough("br0") == command)
+    }
+
     @Test func aShortMessageOfEachKindIsNone() {
         for type in [UInt8(16), 17, 20, 24] {
             for size in 0..<12 {
@@ -218,6 +239,60 @@ import Testing
             transaction = NFTablesTransaction(table: "mine")
             transaction.removeElements([.init(key: [6, 0, 0, 0, 0, 80, 0, 0])], from: "numbers")
             try socket.run(transaction.finished())
+        }
+    }
+
+    @Test(arguments: [true, false]) func connectionsAreCut(atOnce: Bool) async throws {
+        try await scratch {
+            try bringUp(interface: "lo")
+            let socket = try NetlinkSocket(.netfilter)
+            // Connections are tracked where something translates.
+            var transaction = NFTablesTransaction(table: "mine")
+            transaction.addTable()
+            transaction.addChain("out", .nat, hook: .postrouting, priority: 100)
+            transaction.addRule("out") { $0.masquerade() }
+            try socket.run(transaction.finished())
+            for loopback in [IPAddress.loopback4, .loopback6] {
+                let client = try IPSocket.connecting(isStream: false, loopback, 4000)
+                #expect(send(client.raw, "x", 1, 0) == 1)
+            }
+            #expect(try tracked() == 2)
+            let other = try #require(IPAddress("10.0.0.1"))
+            for (filter, left) in [
+                (ConnectionFilter(.original, isIPv6: false, source: other), 2),
+                (ConnectionFilter(.original, isIPv6: false, transport: UInt8(IPPROTO_UDP), destinationPort: 4001), 2),
+                (ConnectionFilter(.original, isIPv6: false, transport: UInt8(IPPROTO_UDP), destinationPort: 4000), 1),
+                (ConnectionFilter(.reply, isIPv6: true, source: .loopback6), 0),
+                (ConnectionFilter(.reply, isIPv6: true, source: .loopback6), 0),
+            ] {
+                if atOnce { try socket.cutConnections(filter) } else { try socket.cutListedConnections(filter) }
+                #expect(try tracked() == left, "\(filter)")
+            }
+        }
+    }
+
+    /// How many connections the thread's namespace tracks.
+    private func tracked() throws -> Int? {
+        let file = try openFile("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY)
+        return Int(String(decoding: try readAll(file.raw), as: UTF8.self).filter(\.isNumber))
+    }
+
+    @Test func chainsThatDropWhatIsForwarded() async throws {
+        try await scratch {
+            let socket = try NetlinkSocket(.netfilter)
+            #expect(try socket.forwardDrops().isEmpty)
+            var transaction = NFTablesTransaction(table: "mine")
+            transaction.addTable()
+            transaction.addChain("passes", .filter, hook: .forward, priority: 0)
+            try socket.run(transaction.finished())
+            #expect(try socket.forwardDrops().isEmpty)
+            transaction = NFTablesTransaction(table: "firewalld")
+            transaction.addTable()
+            transaction.addChain("filter_FORWARD", .filter, hook: .forward, priority: 10)
+            try socket.run(transaction.finished())
+            let found = try socket.forwardDrops()
+            #expect(found.map(\.description) == ["inet firewalld filter_FORWARD"])
+            #expect(found.first?.letThrough("br0").contains("--add-interface=br0") == true)
         }
     }
 

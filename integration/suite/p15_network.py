@@ -4,15 +4,19 @@ import ctypes
 import json
 import os
 import re
+import shutil
 import socket
 import struct
+import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
-from lib import images
+from lib import images, manifest
 from lib.case import DaemonCase
 from lib.daemon import Daemon, eventually
+from lib.machine import RELEASE
 from lib.network import Host, Refused, host_of, inside
 from lib.pods import Sandbox
 
@@ -408,6 +412,16 @@ class Repair(NetworkCase):
         self.host.run("ip", "link", "set", f"swl{one.id[:12]}", "nomaster")
         eventually(lambda: self.works(one, other), "the pod is on the bridge again")
 
+    def test_a_pod_s_link_renamed(self):
+        one, other = self.two()
+        link = f"swl{one.id[:12]}"
+        self.host.run("sh", "-c", f"ip link set {link} down; ip link set {link} name theirs0; ip link set theirs0 up")
+        eventually(lambda: self.works(one, other), "the pod is reached by its link of another name")
+        one.network.close()
+        one.stop()
+        eventually(lambda: not self.host.links() & {link, "theirs0"}, "the link goes with the pod")
+        eventually(lambda: not (self.daemon.run_dir / f"network/{one.id}.lease").exists(), "and its lease")
+
     def test_forwarding_off(self):
         for name in ("ipv4/ip_forward", "ipv6/conf/all/forwarding"):
             self.host.run("sh", "-c", f"echo 0 >/proc/sys/net/{name}")
@@ -515,31 +529,58 @@ class Many(NetworkCase):
             return list(pool.map(work, range(count)))
 
     def left(self):
-        """What is there of pods' networks."""
+        """What is there of pods' networks and processes."""
         links = sorted(link for link in self.host.links() if link.startswith("swl") and link != self.bridge())
         leases = sorted(path.name for path in (self.daemon.run_dir / "network").glob("*.lease"))
         neighbours = self.host.run("ip", "neigh", "show", "dev", self.bridge(), "nud", "permanent").stdout.splitlines()
+        stations = self.host.run("bridge", "fdb", "show", "br", self.bridge()).stdout.splitlines()
+        stations = [line for line in stations if line.startswith("0a:58:")]
         rules = re.findall(r"elements = .*", self.host.run("nft", "list", "table", "inet", self.table()).stdout)
-        return links + leases + neighbours + rules
+        return links + leases + neighbours + stations + rules + self.namespaces() + self.processes()
+
+    def namespaces(self):
+        """Other network namespaces that the host's interfaces have led to and that still live, the first 130 or so."""
+        lines = self.host.run("ip", "netns", "list-id").stdout.splitlines()
+        return sorted({line.split(" (")[0] for line in lines} - self.uplinks)
+
+    def processes(self):
+        """Those of pods, and whatever else the daemon has not reaped."""
+        shims = [path.read_text() for path in (self.daemon.cgroup_path() / "shims").rglob("cgroup.procs")]
+        tasks = Path(f"/proc/{self.daemon.process.pid}/task").glob("*/children")
+        return [f"process {number}" for text in [*shims, *(path.read_text() for path in tasks)] for number in text.split()]
+
+    @classmethod
+    def setUpClass(cls):
+        super().setUpClass()
+        cls.uplinks = {line.split(" (")[0] for line in cls.host.run("ip", "netns", "list-id").stdout.splitlines()}
 
     def test_eight_clients(self):
-        made = []
-
-        def client(number):
+        """200 pods: all are there at once, and then none."""
+        def start(number):
+            pods = [Sandbox(self.daemon, portMappings=[port(9000 + 100 * number + turn)]) for turn in range(25)]
             with self.daemon.connect() as connection:
-                for turn in range(25):
-                    mapping = port(9000 + 100 * number + turn)
-                    pod = Sandbox(self.daemon, portMappings=[mapping])
+                for pod in pods:
                     pod.id = connection.call("RunPodSandbox", {"config": pod.config})["podSandboxId"]
                     status = connection.call("PodSandboxStatus", {"podSandboxId": pod.id})["status"]["network"]
-                    made.append((status["ip"], status["additionalIps"][0]["ip"]))
+                    pod.addresses = [status["ip"], status["additionalIps"][0]["ip"]]
+            return pods
+
+        def delete(number):
+            with self.daemon.connect() as connection:
+                for pod in pods[number]:
                     connection.call("StopPodSandbox", {"podSandboxId": pod.id})
                     connection.call("RemovePodSandbox", {"podSandboxId": pod.id})
 
-        self.together(8, client)
-        self.assertEqual(len(made), 200)
-        self.assertEqual(len({*made}), 200)
+        pods = self.together(8, start)
+        used = [address for some in pods for pod in some for address in pod.addresses]
+        self.assertEqual((len(used), len({*used})), (400, 400))
+        # As a control: what is to be nothing is something.
+        self.assertTrue(len(self.namespaces()) > 100 and len(self.processes()) >= 200)
+        for pod in (pods[0][0], pods[7][24]):
+            self.assertTrue(self.host.ping(pod.addresses[0]) and self.host.ping(pod.addresses[1]))
+        self.together(8, delete)
         eventually(lambda: not self.left(), "nothing is left of 200 pods")
+        self.assertEqual(self.daemon.rpc("ListPodSandbox", {}).get("items", []), [])
 
     def test_killed_at_any_point(self):
         for delay in (0.0, 0.002, 0.004, 0.007, 0.011, 0.016, 0.03, 0.06):
@@ -714,6 +755,108 @@ def inside_links(pod):
         return network.links()
     finally:
         network.close()
+
+
+class Firewall(NetworkCase):
+    """A chain of the host's own that drops what is forwarded."""
+
+    def test_it_is_named_with_what_to_do(self):
+        pod = self.pod()
+        self.assertIn("no chain drops", self.finding())
+        self.host.run("nft", "add", "table", "ip", "fence")
+        self.addCleanup(self.host.run, "nft", "delete", "table", "ip", "fence")
+        chain = "{ type filter hook forward priority 0; policy drop; }"
+        self.host.run("nft", "add", "chain", "ip", "fence", "gate", chain)
+        self.assertFalse(pod.network.ping("198.51.100.1", within=1))
+        found = self.finding()
+        self.assertSays(found, "limited", "ip fence gate")
+        fix = found.split("fix: ")[1].splitlines()[0].replace("swiftlet0", self.bridge())
+        self.daemon.restart()
+        self.assertIn(fix, self.daemon.log_text(1000))
+        self.host.run("sh", "-c", fix)
+        self.assertTrue(pod.network.ping("198.51.100.1"))
+
+    def finding(self):
+        """What `swiftlet check` says of it."""
+        done = self.host.run(
+            RELEASE / "swiftlet", "check", check=False, env={**os.environ, "SWIFTLET_RUN": str(self.daemon.run_dir)})
+        return re.search(r"^\S+ +firewall .*(\n +fix: .*)?", done.stdout, re.MULTILINE).group(0)
+
+
+class Resolver(NetworkCase):
+    """Pods get the host's resolv.conf as it is when they are made."""
+
+    IMAGE = True
+
+    @classmethod
+    def setUpClass(cls):
+        folder = Path(tempfile.mkdtemp(prefix="sw-"))
+        cls.addClassCleanup(shutil.rmtree, folder)
+        cls.file = folder / "resolv.conf"
+        cls.FLAGS = ("--resolv-conf", str(cls.file))
+        cls.file.write_text("nameserver 192.0.2.1\n")
+        super().setUpClass()
+
+    def of_api_pod(self, name, **spec):
+        """What a pod of the API finds in its /etc/resolv.conf."""
+        definition = manifest.pod(name, manifest.shell("cat /etc/resolv.conf"), restartPolicy="Never", **spec)
+        self.daemon.cli("apply", "-f", "-", input=json.dumps(definition))
+        self.daemon.cli("wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+        return self.daemon.cli("logs", name).stdout.splitlines()
+
+    def test_it_is_followed(self):
+        more = {"searches": ["a.example"]}
+        for number in (1, 2):
+            self.file.write_text(f"nameserver 192.0.2.{number}\noptions ndots:{number}\n")
+            theirs = [f"nameserver 192.0.2.{number}", f"options ndots:{number}"]
+            self.assertEqual(self.of_api_pod(f"plain-{number}"), theirs)
+            self.assertEqual(self.of_api_pod(f"added-{number}", dnsConfig=more), ["search a.example", *theirs])
+        none = {"nameservers": ["192.0.2.9"]}
+        self.assertEqual(self.of_api_pod("own", dnsPolicy="None", dnsConfig=none), ["nameserver 192.0.2.9"])
+
+    def test_one_that_is_not_there(self):
+        self.file.unlink()
+        with self.assertRefused("--resolv-conf", str(self.file)):
+            Sandbox(self.daemon).run()
+        self.file.write_text("nameserver 192.0.2.3\n")
+        self.sandbox()
+
+
+class ForwardingStuck(NetworkCase):
+    """Where the daemon may not switch forwarding on, as below a read-only /proc/sys."""
+
+    START = False
+
+    def test_it_is_said(self):
+        plain = self.daemon.network.enter
+
+        def enter():
+            plain()
+            hold_fast(b"/proc/sys/net/ipv4/ip_forward")
+
+        self.host.run("sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward")
+        self.daemon.network.enter = enter
+        self.daemon.start()
+        self.daemon.network.enter = plain
+        condition = self.ready()
+        self.assertFalse(condition.get("status", False))
+        self.assertEqual(condition["reason"], "ForwardingOff")
+        self.assertSays(condition["message"], "net.ipv4.ip_forward", "sysctl -w net.ipv4.ip_forward=1")
+        # Host and pod need none.
+        pod = self.pod()
+        self.answers(self.host, pod.addresses[0], 80, pod.name)
+        self.host.run("sh", "-c", "echo 1 >/proc/sys/net/ipv4/ip_forward")
+        self.assertTrue(self.ready()["status"])
+        self.assertTrue(pod.network.ping("198.51.100.1"))
+
+
+def hold_fast(path):
+    """Makes a file read-only for this process and its children: for a preexec_fn."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    bind, read_only, private = 0x1000, 0x1 | 0x20 | 0x1000, 1 << 18 | 0x4000
+    if (libc.unshare(0x20000) or libc.mount(b"none", b"/", None, private, None)
+            or libc.mount(path, path, None, bind, None) or libc.mount(None, path, None, read_only, None)):
+        raise OSError(ctypes.get_errno(), "a read-only file")
 
 
 class WithoutNftables(NetworkCase):

@@ -42,10 +42,19 @@ public struct ConnectionFilter: Sendable, Equatable {
 }
 
 extension NetlinkSocket {
-    /// Forgets the connections that the filter chooses: their packets are judged anew, as of no connection. Returns how many
-    /// there were. For a socket of netfilter's.
-    @discardableResult
-    public borrowing func cutConnections(_ filter: ConnectionFilter) throws(SwiftletError) -> Int {
+    /// Forgets the connections that the filter chooses: their packets are judged anew, as of no connection. For a socket of
+    /// netfilter's. The filter has to leave something open, as one that tells all is taken for the connection itself.
+    public borrowing func cutConnections(_ filter: ConnectionFilter) throws(SwiftletError) {
+        var batch = NetlinkBatch()
+        batch.removeConnections(filter)
+        do { try run(batch) } catch  where error.errno == EINVAL || error.errno == EOPNOTSUPP {
+            // Linux before 6.11 takes no filter here, and what it takes it for is not whole.
+            try cutListedConnections(filter)
+        }
+    }
+
+    /// The same one by one, which takes longer the more room the kernel has for connections.
+    borrowing func cutListedConnections(_ filter: ConnectionFilter) throws(SwiftletError) {
         var request = NetlinkBatch()
         request.listConnections(filter)
         var found: [TrackedConnection] = []
@@ -59,7 +68,6 @@ extension NetlinkSocket {
             // It may have ended by itself.
             do { try run(batch) } catch  where error.errno == ENOENT { continue }
         }
-        return found.count
     }
 }
 
@@ -84,28 +92,38 @@ struct TrackedConnection {
 extension NetlinkBatch {
     mutating func listConnections(_ filter: ConnectionFilter) {
         let type = Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_GET.rawValue)
+        message(type, NLM_F_DUMP, "list connections") { NetlinkBatch.put(filter, &$0, version: 0) }
+    }
+
+    /// All that the filter chooses.
+    mutating func removeConnections(_ filter: ConnectionFilter) {
+        let type = Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_DELETE.rawValue)
+        // For the sake of old programs the family counts in later versions than the first only.
+        message(type, 0, "cut connections") { NetlinkBatch.put(filter, &$0, version: 1) }
+    }
+
+    private static func put(_ filter: ConnectionFilter, _ batch: inout NetlinkBatch, version: UInt8) {
         let isOriginal = filter.direction == .original
-        message(type, NLM_F_DUMP, "list connections") {
-            $0.append(header: NFTablesTransaction.header(family: UInt8(filter.isIPv6 ? AF_INET6 : AF_INET), subject: 0))
-            $0.nested(isOriginal ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY) {
-                if let source = filter.source {
-                    $0.nested(CTA_TUPLE_IP) {
-                        $0.attribute(Int((source.isIPv6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC).rawValue), source)
-                    }
+        let family = UInt8(filter.isIPv6 ? AF_INET6 : AF_INET)
+        batch.append(header: nfgenmsg(nfgen_family: family, version: version, res_id: 0))
+        batch.nested(isOriginal ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY) {
+            if let source = filter.source {
+                $0.nested(CTA_TUPLE_IP) {
+                    $0.attribute(Int((source.isIPv6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC).rawValue), source)
                 }
-                if let transport = filter.transport {
-                    $0.nested(CTA_TUPLE_PROTO) {
-                        $0.attribute(Int(CTA_PROTO_NUM.rawValue), transport)
-                        if let port = filter.destinationPort {
-                            $0.attribute(Int(CTA_PROTO_DST_PORT.rawValue), port.bigEndian)
-                        }
+            }
+            if let transport = filter.transport {
+                $0.nested(CTA_TUPLE_PROTO) {
+                    $0.attribute(Int(CTA_PROTO_NUM.rawValue), transport)
+                    if let port = filter.destinationPort {
+                        $0.attribute(Int(CTA_PROTO_DST_PORT.rawValue), port.bigEndian)
                     }
                 }
             }
-            $0.nested(CTA_FILTER) {
-                $0.attribute(Int(CTA_FILTER_ORIG_FLAGS.rawValue), isOriginal ? filter.flags : 0)
-                $0.attribute(Int(CTA_FILTER_REPLY_FLAGS.rawValue), isOriginal ? 0 : filter.flags)
-            }
+        }
+        batch.nested(CTA_FILTER) {
+            $0.attribute(Int(CTA_FILTER_ORIG_FLAGS.rawValue), isOriginal ? filter.flags : 0)
+            $0.attribute(Int(CTA_FILTER_REPLY_FLAGS.rawValue), isOriginal ? 0 : filter.flags)
         }
     }
 

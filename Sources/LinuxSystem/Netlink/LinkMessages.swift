@@ -116,15 +116,27 @@ extension NetlinkBatch {
 
     /// Of an interface that is in a bridge.
     public mutating func setBridgePort(_ port: BridgePort, of link: LinkReference) {
+        change(link, "set bridge port") { NetlinkBatch.put(port, &$0) }
+    }
+
+    /// All at once, since the kernel tells of each change, and looks through all namespaces' numbers for it. `linkLocal`
+    /// false: see `disableLinkLocal`.
+    public mutating func setBridgePort(_ port: BridgePort, alias: String, linkLocal: Bool, of link: LinkReference) {
         change(link, "set bridge port") {
-            $0.nested(Int(IFLA_LINKINFO)) {
-                $0.attribute(Int(IFLA_INFO_SLAVE_KIND), "bridge")
-                $0.nested(Int(IFLA_INFO_SLAVE_DATA)) {
-                    $0.attribute(Int(IFLA_BRPORT_MODE), UInt8(port.hairpin ? 1 : 0))
-                    $0.attribute(Int(IFLA_BRPORT_LEARNING), UInt8(port.learns ? 1 : 0))
-                    for flood in [IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD] {
-                        $0.attribute(Int(flood), UInt8(port.floods ? 1 : 0))
-                    }
+            NetlinkBatch.put(port, &$0)
+            $0.attribute(Int(IFLA_IFALIAS), Array(alias.utf8))
+            if !linkLocal { NetlinkBatch.putNoLinkLocal(&$0) }
+        }
+    }
+
+    private static func put(_ port: BridgePort, _ batch: inout NetlinkBatch) {
+        batch.nested(Int(IFLA_LINKINFO)) {
+            $0.attribute(Int(IFLA_INFO_SLAVE_KIND), "bridge")
+            $0.nested(Int(IFLA_INFO_SLAVE_DATA)) {
+                $0.attribute(Int(IFLA_BRPORT_MODE), UInt8(port.hairpin ? 1 : 0))
+                $0.attribute(Int(IFLA_BRPORT_LEARNING), UInt8(port.learns ? 1 : 0))
+                for flood in [IFLA_BRPORT_UNICAST_FLOOD, IFLA_BRPORT_MCAST_FLOOD, IFLA_BRPORT_BCAST_FLOOD] {
+                    $0.attribute(Int(flood), UInt8(port.floods ? 1 : 0))
                 }
             }
         }
@@ -132,11 +144,13 @@ extension NetlinkBatch {
 
     /// No address of its own making (fe80::…) when it comes up.
     public mutating func disableLinkLocal(_ link: LinkReference) {
-        change(link, "switch link-local addresses off") {
-            $0.nested(Int(IFLA_AF_SPEC)) {
-                $0.nested(Int(AF_INET6)) {
-                    $0.attribute(Int(IFLA_INET6_ADDR_GEN_MODE), UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
-                }
+        change(link, "switch link-local addresses off") { NetlinkBatch.putNoLinkLocal(&$0) }
+    }
+
+    private static func putNoLinkLocal(_ batch: inout NetlinkBatch) {
+        batch.nested(Int(IFLA_AF_SPEC)) {
+            $0.nested(Int(AF_INET6)) {
+                $0.attribute(Int(IFLA_INET6_ADDR_GEN_MODE), UInt8(IN6_ADDR_GEN_MODE_NONE.rawValue))
             }
         }
     }

@@ -172,37 +172,6 @@ public struct NFTablesTransaction: Sendable {
     }
 }
 
-/// A chain of anybody's table that the kernel runs.
-public struct NFTablesChain: Sendable, Equatable {
-    public var table: String
-    public var name: String
-    public var hook: UInt32
-    /// Whether packets that none of its rules decides are dropped.
-    public var dropsByDefault: Bool
-
-    /// nil when the message tells of no such chain.
-    public init?(message: NetlinkMessage) {
-        guard Int(message.type) == Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(NFT_MSG_NEWCHAIN.rawValue) else { return nil }
-        let attributes = message.attributes(after: MemoryLayout<nfgenmsg>.size)
-        guard let hook = attributes[Int(NFTA_CHAIN_HOOK.rawValue)]?.nested[Int(NFTA_HOOK_HOOKNUM.rawValue)],
-            let number = hook.number(UInt32.self), let policy = attributes[Int(NFTA_CHAIN_POLICY.rawValue)]
-        else { return nil }
-        table = attributes[Int(NFTA_CHAIN_TABLE.rawValue)]?.text ?? ""
-        name = attributes[Int(NFTA_CHAIN_NAME.rawValue)]?.text ?? ""
-        self.hook = number.byteSwapped
-        dropsByDefault = policy.number(UInt32.self) == UInt32(NF_DROP)
-    }
-}
-
-extension NetlinkBatch {
-    /// The chains of all tables of IPv4, IPv6 and both.
-    public mutating func listChains() {
-        message(Int(NFNL_SUBSYS_NFTABLES) << 8 | Int(NFT_MSG_GETCHAIN.rawValue), NLM_F_DUMP, "list chains") {
-            $0.append(header: NFTablesTransaction.header(family: 0, subject: 0))
-        }
-    }
-}
-
 extension NetlinkMessage {
     /// The name of the table that an event of the NFNLGRP_NFTABLES group is about, of the inet family; nil for another.
     public var nftablesTable: String? {

@@ -1,3 +1,4 @@
+import Errors
 import KubeAPI
 
 /// What the control loop must know of its machine: found by the daemon, which may look.
@@ -12,8 +13,8 @@ public struct NodeSettings: Sendable {
     public var systemInfo: NodeSystemInfo
     /// Where the pods' logs go: `<root>/logs`.
     public var logDirectory: String
-    /// The machine's own resolv.conf, which a pod's dnsConfig adds to.
-    public var resolver: Resolver
+    /// The machine's own resolv.conf as it is now, which a pod's dnsConfig adds to.
+    public var resolver: @Sendable () throws(SwiftletError) -> Resolver
     /// The directory that `localhostProfile` of a seccomp profile is below; absolute.
     public var seccompProfileDirectory: String
 
@@ -46,7 +47,8 @@ public struct NodeSettings: Sendable {
 
     public init(
         name: String, addresses: [String], capacity: [String: Quantity], allocatable: [String: Quantity],
-        systemInfo: NodeSystemInfo, logDirectory: String, resolver: Resolver, seccompProfileDirectory: String
+        systemInfo: NodeSystemInfo, logDirectory: String,
+        resolver: @escaping @Sendable () throws(SwiftletError) -> Resolver, seccompProfileDirectory: String
     ) {
         self.name = name
         self.addresses = addresses

@@ -9,7 +9,8 @@ struct SandboxConversion {
 
     private var reference: PodReference { pod.reference }
 
-    /// Errors: `invalidArgument` for a full name that does not fit where a host name goes.
+    /// Errors: `invalidArgument` for a full name that does not fit where a host name goes; those of reading the machine's
+    /// resolv.conf.
     func config(attempt: UInt32) throws(SwiftletError) -> CRIPodSandboxConfig {
         var config = CRIPodSandboxConfig()
         config.metadata.name = reference.name
@@ -18,7 +19,7 @@ struct SandboxConversion {
         config.metadata.attempt = attempt
         config.hostname = pod.spec.hostNetwork == true ? "" : try sandboxHostname
         config.logDirectory = "\(node.logDirectory)/\(podLogDirectoryName(reference))"
-        if let dns = dns { config.dnsConfig = dns }
+        if let dns = try dns() { config.dnsConfig = dns }
         config.portMappings = portMappings
         config.labels = pod.metadata.labels.merging(podLabels(reference)) { $1 }
         config.annotations = pod.metadata.annotations
@@ -61,14 +62,15 @@ struct SandboxConversion {
     }
 
     /// Absent: the runtime copies the machine's. There is no cluster DNS, so ClusterFirst is Default.
-    private var dns: CRIDNSConfig? {
+    private func dns() throws(SwiftletError) -> CRIDNSConfig? {
         let own = pod.spec.dnsConfig
         var result = CRIDNSConfig()
         if pod.spec.dnsPolicy != DNSPolicy.none {
             guard own != nil else { return nil }
-            result.servers = node.resolver.nameservers
-            result.searches = node.resolver.searches
-            result.options = node.resolver.options
+            let machine = try node.resolver()
+            result.servers = machine.nameservers
+            result.searches = machine.searches
+            result.options = machine.options
         }
         result.servers = Array(unique(result.servers + (own?.nameservers ?? [])).prefix(3))
         result.searches = Array(unique(result.searches + (own?.searches ?? [])).prefix(32))

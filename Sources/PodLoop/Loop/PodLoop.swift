@@ -164,9 +164,10 @@ public actor PodLoop {
     }
 
     private func take(_ event: CRIContainerEventResponse) async {
-        if event.hasPodSandboxStatus, let worker = workers[event.podSandboxStatus.metadata.uid] {
+        guard event.hasPodSandboxStatus else { return await relist() }
+        if let worker = workers[event.podSandboxStatus.metadata.uid] {
             worker.wake()
-        } else {
+        } else if observer.reference(event.podSandboxStatus.labels) != nil {
             await relist()
         }
     }

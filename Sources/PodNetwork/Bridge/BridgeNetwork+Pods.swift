@@ -132,11 +132,19 @@ extension BridgeNetwork {
         wakeWatcher()
     }
 
-    /// The end of pods whose links are gone; those that left longer ago than that lose theirs now. What cannot be done now
-    /// is tried again later.
-    func finishLeaving(olderThan age: Int64) {
+    /// The end of pods whose links are gone; those that left longer ago than that lose theirs now. Looks at the links that
+    /// `gone` names and at those it has not looked at, as many pods may be leaving; nil: at all. What cannot be done now is
+    /// tried again later.
+    func finishLeaving(olderThan age: Int64, gone: Set<Int32>? = nil) {
         let now = monotonicNanoseconds()
-        let leaving = state.withLock { Array($0.leaving.values) }
+        let leaving = state.withLock { state in
+            let leaving = state.leaving.values.filter { leaving in
+                guard let gone else { return true }
+                return !leaving.isSeen || now - leaving.since > age || gone.contains(leaving.member.link)
+            }
+            for leaving in leaving { state.leaving[leaving.member.lease.sandboxID]?.isSeen = true }
+            return leaving
+        }
         guard !leaving.isEmpty else { return }
         do {
             let socket = try NetlinkSocket(.route)

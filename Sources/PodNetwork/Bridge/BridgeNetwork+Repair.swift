@@ -94,6 +94,26 @@ extension BridgeNetwork {
         }
     }
 
+    /// Whether one of these links of pods is gone, or not on the bridge: as it is now, since news are old, and looking at
+    /// one costs the same however many there are.
+    func isAnyAstray(_ links: Set<Int32>) -> Bool {
+        guard !links.isEmpty else { return false }
+        let bridge = state.withLock { $0.bridge }
+        do throws(SwiftletError) {
+            let socket = try NetlinkSocket(.route)
+            for index in links {
+                var batch = NetlinkBatch()
+                batch.getLink(.index(index))
+                let link = try socket.run(batch).lazy.compactMap(Link.init(message:)).first
+                if link?.master != bridge, state.withLock({ $0.owners[index] != nil }) { return true }
+            }
+            return false
+        } catch {
+            // Gone, or not to be looked at: the repair finds out, unless the pod went with it.
+            return state.withLock { state in links.contains { state.owners[$0] != nil } }
+        }
+    }
+
     /// Whether the pod's namespace is still there: its holder's number may be another process's by now, even the host's.
     private func isSame(_ member: Member, _ holder: Int32) throws(SwiftletError) -> Bool {
         do {

@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import LinuxSystem
 import Logging
 import Synchronization
@@ -7,6 +8,15 @@ import Synchronization
 /// masquerade by nftables.
 public final class BridgeNetwork: PodNetwork {
     public let name = "bridge"
+    public let podParameters = BridgeNetwork.parameters.filter { access("/proc/sys/\($0.name)", F_OK) == 0 }
+
+    /// In place before there is an interface that would follow them: pods take their addresses and routes from here and not
+    /// from what others on the link say. A kernel without IPv6 lacks some.
+    private static let parameters = [
+        ("net/ipv4/conf/all/accept_redirects", "0"), ("net/ipv4/conf/default/accept_redirects", "0"),
+        ("net/ipv6/conf/all/accept_redirects", "0"), ("net/ipv6/conf/default/accept_redirects", "0"),
+        ("net/ipv6/conf/default/accept_ra", "0"), ("net/ipv6/conf/default/accept_dad", "0"),
+    ].map { (name: $0.0, value: $0.1) }
 
     let settings: BridgeSettings
     let logger: Logger
@@ -35,6 +45,8 @@ public final class BridgeNetwork: PodNetwork {
         var member: Member
         /// When it began, monotonic nanoseconds.
         var since: Int64
+        /// Whether its link has been looked for; from then on the kernel's news tell.
+        var isSeen = false
     }
 
     /// What keeps the network from being as it should, the gravest first.
@@ -151,7 +163,7 @@ public final class BridgeNetwork: PodNetwork {
             for chain in try table?.forwardDrops() ?? [] {
                 logger.warning(
                     "chain \(chain) of this host drops what it does not know: pods may not be reached, nor reach anybody",
-                    metadata: ["fix": "let it accept what comes in and goes out by \(settings.bridge)"])
+                    metadata: ["fix": "\(chain.letThrough(settings.bridge))"])
             }
         } catch { logger.debug("the host's chains cannot be listed", metadata: ["error": "\(error)"]) }
     }

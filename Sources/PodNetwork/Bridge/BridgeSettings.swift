@@ -10,6 +10,8 @@ public struct BridgeSettings: Sendable {
     public let bridge: String
     let ranges: PodRanges
     let directory: String
+    /// Looked at once: below /proc/sys/net the kernel looks through all namespaces' entries.
+    let kernelHasIPv6 = access("/proc/sys/net/ipv6", F_OK) == 0
 
     public static let standardRun = "/run/swiftlet"
 

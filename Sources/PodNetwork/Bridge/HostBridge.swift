@@ -60,7 +60,7 @@ struct HostBridge: Sendable {
         batch.addBridge(settings.bridge, address: settings.hardware)
         batch.setAlias(settings.identity, of: .name(settings.bridge))
         // Without an address of that kind the host tells no pod of shorter ways (redirects) that it could not go.
-        if access("/proc/sys/net/ipv6", F_OK) == 0 { batch.disableLinkLocal(.name(settings.bridge)) }
+        if settings.kernelHasIPv6 { batch.disableLinkLocal(.name(settings.bridge)) }
         batch.bringUp(.name(settings.bridge))
         do { try socket.run(batch) } catch  where error.errno == EEXIST && error.operation == "make bridge" { return }
     }

@@ -52,6 +52,14 @@ final class NetworkWatcher: Sendable {
     private struct Changes {
         var links = false
         var rules = false
+        /// Pods' links that were somewhere else than on the bridge, as every one is while it is made.
+        var astray: Set<Int32> = []
+        /// Links that went; nil when some news were lost.
+        var gone: Set<Int32>? = []
+
+        mutating func note(gone more: Set<Int32>?) {
+            if let more { gone?.formUnion(more) } else { gone = nil }
+        }
     }
 
     private func loop() {
@@ -62,15 +70,17 @@ final class NetworkWatcher: Sendable {
             wait(milliseconds: leaving ? min(rest, 200) : rest)
             usleep(NetworkWatcher.delay)
             var changes = read()
+            if !changes.links, network.isAnyAstray(changes.astray) { changes.links = true }
             let isLook = monotonicNanoseconds() >= nextLook
             if changes.links || changes.rules || isLook {
                 wait(milliseconds: changes.links || changes.rules ? NetworkWatcher.pause : 0)
                 let more = read()
                 changes.rules = changes.rules || more.rules
+                changes.note(gone: more.gone)
                 network.repair(tables: changes.rules)
                 nextLook = monotonicNanoseconds() + NetworkWatcher.interval
             }
-            network.finishLeaving(olderThan: NetworkWatcher.patience)
+            network.finishLeaving(olderThan: NetworkWatcher.patience, gone: changes.gone)
         }
         ended.withLock { $0 = true }
     }
@@ -98,6 +108,7 @@ final class NetworkWatcher: Sendable {
             } catch {
                 // Some were lost: look at everything.
                 changes.links = true
+                changes.gone = nil
             }
         }
         rules.withLock { socket in
@@ -115,11 +126,14 @@ final class NetworkWatcher: Sendable {
 
     private func look(_ message: NetlinkMessage, _ changes: inout Changes) {
         if let link = LinkNews(message: message) {
-            let concerns = network.state.withLock { state in
-                if link.index == state.bridge { return link.isGone || !link.isUp }
-                return (link.isGone || link.master != state.bridge) && state.owners[link.index] != nil
+            if link.isGone { changes.gone?.insert(link.index) }
+            network.state.withLock { state in
+                if link.index == state.bridge {
+                    if link.isGone || !link.isUp { changes.links = true }
+                } else if link.isGone || link.master != state.bridge, state.owners[link.index] != nil {
+                    changes.astray.insert(link.index)
+                }
             }
-            if concerns { changes.links = true }
         } else if message.isRemoval, let address = LinkAddress(message: message) {
             let concerns = network.state.withLock { state in
                 address.link == state.bridge

@@ -21,10 +21,10 @@ struct PodLink {
         batch.addPair(
             .init(lease.linkName), master: bridge, mtu: mtu, .init("eth0", address: lease.hardware),
             namespace: namespace.descriptor.raw)
-        batch.setAlias(settings.alias(lease.sandboxID), of: .name(lease.linkName))
-        batch.setBridgePort(PodLink.port, of: .name(lease.linkName))
         // A port of a bridge speaks for nobody: addresses of its own would be work for nothing.
-        if access("/proc/sys/net/ipv6", F_OK) == 0 { batch.disableLinkLocal(.name(lease.linkName)) }
+        batch.setBridgePort(
+            PodLink.port, alias: settings.alias(lease.sandboxID), linkLocal: !settings.kernelHasIPv6,
+            of: .name(lease.linkName))
         batch.getLink(.name(lease.linkName))
         let link: Link
         do throws(SwiftletError) {

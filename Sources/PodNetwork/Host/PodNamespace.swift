@@ -16,21 +16,12 @@ struct PodNamespace: ~Copyable {
     /// Tells it from others that live at the same time, also when its holder's number is another process's by now.
     var number: UInt64 { get throws(SwiftletError) { UInt64(try status(descriptor.raw).st_ino) } }
 
-    /// Read and written before there is an interface that would follow them: pods take their addresses and routes from here
-    /// and not from what others on the link say.
-    private static let settings = [
-        ("ipv4/conf/all/accept_redirects", "0"), ("ipv4/conf/default/accept_redirects", "0"),
-        ("ipv6/conf/all/accept_redirects", "0"), ("ipv6/conf/default/accept_redirects", "0"),
-        ("ipv6/conf/default/accept_ra", "0"), ("ipv6/conf/default/accept_dad", "0"),
-    ]
-
     private final class Outcome: Sendable {
         let result = Mutex<Result<Int32, SwiftletError>?>(nil)
         let done = DispatchSemaphore(value: 0)
     }
 
-    /// Makes the namespace ready for an interface and gives a socket that speaks to the kernel from inside it, on any
-    /// thread. A thread of its own goes in and ends there, so that none is ever left in the wrong namespace.
+    /// A socket that speaks to the kernel from inside the namespace, on any thread. A thread of its own goes in and ends there, so that none is ever left in the wrong namespace.
     borrowing func open() throws(SwiftletError) -> NetlinkSocket {
         let outcome = Outcome()
         let namespace = descriptor.raw
@@ -38,12 +29,6 @@ struct PodNamespace: ~Copyable {
             let result: Result<Int32, SwiftletError>
             do throws(SwiftletError) {
                 try Namespaces.network.enter(descriptor: namespace)
-                for (name, value) in PodNamespace.settings {
-                    // A kernel without IPv6 lacks some.
-                    do throws(SwiftletError) { try Sysctl.write(name, value) } catch {
-                        if error.errno != ENOENT { throw error }
-                    }
-                }
                 result = .success(try NetlinkSocket(.route).release())
             } catch { result = .failure(error) }
             outcome.result.withLock { $0 = result }

@@ -66,19 +66,8 @@ final class PodTable: Sendable {
 
     /// Chains of other people's that drop what the host forwards unless a rule of theirs says otherwise. An accept of ours
     /// would not overrule them.
-    func forwardDrops() throws(SwiftletError) -> [String] {
-        try socket.withLock { (socket) throws(SwiftletError) in
-            var request = NetlinkBatch()
-            request.listChains()
-            var found: [String] = []
-            try socket.dump(request, restart: { found = [] }) {
-                guard let chain = NFTablesChain(message: $0), chain.hook == NFTablesTransaction.Hook.forward.rawValue,
-                    chain.dropsByDefault
-                else { return }
-                found.append("\(printable(chain.table)) \(printable(chain.name))")
-            }
-            return found
-        }
+    func forwardDrops() throws(SwiftletError) -> [NFTablesChain] {
+        try socket.withLock { (socket) throws(SwiftletError) in try socket.forwardDrops() }
     }
 
     /// One that is not there is fine.

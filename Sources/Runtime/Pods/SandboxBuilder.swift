@@ -81,7 +81,11 @@ struct SandboxBuilder {
         sandbox.newUTS = !plan.namespaces.hostNetwork
         sandbox.sharedPID = plan.namespaces.pid == .pod
         sandbox.hostname = sandbox.newUTS ? plan.hostname : ""
-        sandbox.sysctls = plan.sysctls
+        if sandbox.newNetwork {
+            sandbox.sysctls = context.network.podParameters.map { SandboxPlan.Sysctl($0.name, $0.value) }
+        }
+        // Later ones win.
+        sandbox.sysctls += plan.sysctls
         if sandbox.sharedPID { sandbox.cgroup = cgroup.child(id).path }
         switch try shim.request(.setUp(sandbox)).reply {
         case .ready(let pid): return pid
@@ -150,7 +154,7 @@ struct SandboxBuilder {
 
     /// As the client says, otherwise a copy of the host's.
     private func resolver() throws(SwiftletError) -> [UInt8] {
-        guard config.hasDnsConfig else { return try Files.readIfPresent("/etc/resolv.conf") ?? [] }
+        guard config.hasDnsConfig else { return try context.configuration.resolver.read() }
         let dns = config.dnsConfig
         return Array(
             try PodFiles.resolver(servers: dns.servers, searches: dns.searches, options: dns.options).utf8)

@@ -14,7 +14,7 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var format: OutputOptions
 
     mutating func run() async throws {
-        let findings = KernelProbe.findings() + (await daemon())
+        let findings = KernelProbe.findings() + FirewallFindings.all() + (await daemon())
         switch format.output {
         case .json?, .yaml?:
             let list = JSONValue.array(findings.map(\.json))
