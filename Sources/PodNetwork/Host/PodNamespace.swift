@@ -10,8 +10,10 @@ struct PodNamespace: ~Copyable {
     let descriptor: OwnedDescriptor
 
     init(holder: Int32) throws(SwiftletError) {
-        descriptor = try openFile("/proc/\(holder)/ns/net", O_RDONLY)
+        try self.init(path: "/proc/\(holder)/ns/net")
     }
+
+    init(path: String) throws(SwiftletError) { descriptor = try openFile(path, O_RDONLY) }
 
     /// Tells it from others that live at the same time, also when its holder's number is another process's by now.
     var number: UInt64 { get throws(SwiftletError) { UInt64(try status(descriptor.raw).st_ino) } }
@@ -29,16 +31,16 @@ struct PodNamespace: ~Copyable {
         let done = DispatchSemaphore(value: 0)
     }
 
-    /// Makes the namespace ready for an interface and gives a socket that speaks to the kernel from inside it, on any
-    /// thread. A thread of its own goes in and ends there, so that none is ever left in the wrong namespace.
-    borrowing func open() throws(SwiftletError) -> NetlinkSocket {
+    /// Gives a socket that speaks to the kernel from inside the namespace, on any thread; `preparing` it for an interface
+    /// first. A thread of its own goes in and ends there, so that none is ever left in the wrong namespace.
+    borrowing func open(preparing: Bool = true) throws(SwiftletError) -> NetlinkSocket {
         let outcome = Outcome()
         let namespace = descriptor.raw
         try DedicatedThread.start("pod-network") {
             let result: Result<Int32, SwiftletError>
             do throws(SwiftletError) {
                 try Namespaces.network.enter(descriptor: namespace)
-                for (name, value) in PodNamespace.settings {
+                for (name, value) in preparing ? PodNamespace.settings : [] {
                     // A kernel without IPv6 lacks some.
                     do throws(SwiftletError) { try Sysctl.write(name, value) } catch {
                         if error.errno != ENOENT { throw error }
