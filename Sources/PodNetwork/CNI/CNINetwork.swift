@@ -10,7 +10,7 @@ public final class CNINetwork: PodNetwork {
     let logger: Logger
     let configurations: ConfigurationFolder
     let chain: PluginChain
-    let store: AttachmentStore
+    let store: PluginAttachmentStore
     let namespaces: NamespaceFiles
     let state = Mutex(State())
 
@@ -18,7 +18,7 @@ public final class CNINetwork: PodNetwork {
     final class Turn: Sendable { let lock = Mutex(()) }
 
     struct Member: Sendable {
-        var attachment: Attachment
+        var attachment: PluginAttachment
         let turn = Turn()
     }
 
@@ -33,7 +33,7 @@ public final class CNINetwork: PodNetwork {
         self.logger = logger
         chain = PluginChain(runner: PluginRunner(folders: settings.programs, timeLimit: settings.timeLimit))
         configurations = ConfigurationFolder(path: settings.configurations, chain: chain)
-        store = try AttachmentStore(directory: settings.records)
+        store = try PluginAttachmentStore(directory: settings.records)
         namespaces = try NamespaceFiles(directory: settings.namespaces)
     }
 
@@ -63,7 +63,7 @@ public final class CNINetwork: PodNetwork {
         }
         let network: NetworkList
         do { network = try configurations.current() } catch { throw CNINetwork.notInitialized(error) }
-        let attachment = try Attachment(request, network: network)
+        let attachment = try PluginAttachment(request, network: network)
         let member = try reserve(attachment, request.portMappings)
         return try member.turn.lock.withLock { (_) throws(SwiftletError) in
             do throws(SwiftletError) {
@@ -87,7 +87,7 @@ public final class CNINetwork: PodNetwork {
     }
 
     /// Host ports, so far in memory only.
-    private func reserve(_ attachment: Attachment, _ mappings: [PortMapping]) throws(SwiftletError) -> Member {
+    private func reserve(_ attachment: PluginAttachment, _ mappings: [PortMapping]) throws(SwiftletError) -> Member {
         let ports = try HostPort.plan(mappings, ranges: nil)
         return try state.withLock { (state) throws(SwiftletError) in
             // One whose end plugins could not be told, and that is made once more.
@@ -108,7 +108,7 @@ public final class CNINetwork: PodNetwork {
     }
 
     /// DEL, and when all plugins were told, everything we have of it. Whoever calls has its turn.
-    private func release(_ attachment: Attachment, afterFailure: Bool) throws(SwiftletError) {
+    private func release(_ attachment: PluginAttachment, afterFailure: Bool) throws(SwiftletError) {
         let id = attachment.sandboxID
         let namespace = namespaces.exists(id) ? namespaces.path(id) : ""
         try chain.delete(attachment, namespace: namespace, afterFailure: afterFailure)

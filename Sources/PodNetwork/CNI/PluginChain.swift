@@ -9,7 +9,7 @@ struct PluginChain: Sendable {
     static let interface = "eth0"
 
     /// Each plugin gets what the one before gave.
-    func add(_ attachment: Attachment, namespace: String) throws(SwiftletError) -> PluginResult {
+    func add(_ attachment: PluginAttachment, namespace: String) throws(SwiftletError) -> PluginResult {
         let network = attachment.network
         var result: PluginResult?
         for plugin in network.plugins {
@@ -34,7 +34,7 @@ struct PluginChain: Sendable {
 
     /// Last to first. `afterFailure`: of an ADD that came half-way; then one that fails keeps no other from being told.
     /// Otherwise it does, because what lies behind it must not be given to others while it still leads there.
-    func delete(_ attachment: Attachment, namespace: String, afterFailure: Bool) throws(SwiftletError) {
+    func delete(_ attachment: PluginAttachment, namespace: String, afterFailure: Bool) throws(SwiftletError) {
         let network = attachment.network
         var failure: SwiftletError?
         for plugin in network.plugins.reversed() {
@@ -53,7 +53,7 @@ struct PluginChain: Sendable {
     }
 
     /// Nothing where the network does without.
-    func check(_ attachment: Attachment, namespace: String) throws(SwiftletError) {
+    func check(_ attachment: PluginAttachment, namespace: String) throws(SwiftletError) {
         let network = attachment.network
         guard network.version.hasCheck, !network.disableCheck, let result = attachment.result else { return }
         for plugin in network.plugins {
@@ -121,7 +121,7 @@ struct PluginChain: Sendable {
         return list.compactMap(\.string)
     }
 
-    private func target(_ attachment: Attachment, _ namespace: String) -> PluginRunner.Target {
+    private func target(_ attachment: PluginAttachment, _ namespace: String) -> PluginRunner.Target {
         PluginRunner.Target(
             sandboxID: attachment.sandboxID, namespace: namespace, interface: PluginChain.interface,
             arguments: attachment.arguments)

@@ -3,7 +3,7 @@ import JSON
 
 /// What a sandbox has of a CNI network, as it is kept on disk from before the first plugin is told until all were told of its
 /// end: plugins get then what they got at first, whatever the configuration says by that time.
-struct Attachment: Sendable, Equatable {
+struct PluginAttachment: Sendable, Equatable {
     var sandboxID: String
     /// `namespace/name`, for messages.
     var pod: String
@@ -20,8 +20,8 @@ struct Attachment: Sendable, Equatable {
         sandboxID = request.sandboxID
         pod = "\(request.podNamespace)/\(request.podName)"
         self.network = network
-        arguments = try Attachment.arguments(request)
-        capabilities = try Attachment.capabilities(request)
+        arguments = try PluginAttachment.arguments(request)
+        capabilities = try PluginAttachment.capabilities(request)
         let port = request.portMappings.first { $0.hostPort != 0 }
         if let port, !network.plugins.contains(where: { $0.capabilities.contains("portMappings") }) {
             throw SwiftletError(
@@ -70,7 +70,7 @@ struct Attachment: Sendable, Equatable {
     }
 
     /// Those that plugins opened for it.
-    var ports: [PortMapping] { (capabilities["portMappings"]?.array ?? []).compactMap(Attachment.mapping) }
+    var ports: [PortMapping] { (capabilities["portMappings"]?.array ?? []).compactMap(PluginAttachment.mapping) }
 
     /// Checked when it was made.
     var hostPorts: [HostPort] { (try? HostPort.plan(ports, ranges: nil)) ?? [] }
@@ -92,7 +92,7 @@ struct Attachment: Sendable, Equatable {
     }
 }
 
-extension Attachment {
+extension PluginAttachment {
     func serialized() -> [UInt8] {
         var value: JSONValue = [
             "sandboxID": .string(sandboxID), "pod": .string(pod), "network": network.value,

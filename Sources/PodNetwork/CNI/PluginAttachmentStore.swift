@@ -4,7 +4,7 @@ import LinuxSystem
 
 /// The records in `<root>/cni`, a file each, synced: plugins keep addresses on disk, and what a boot or a power cut leaves of
 /// them is told to them afterwards.
-struct AttachmentStore: Sendable {
+struct PluginAttachmentStore: Sendable {
     let directory: String
 
     private static let ending = ".json"
@@ -19,7 +19,7 @@ struct AttachmentStore: Sendable {
         }
     }
 
-    func write(_ attachment: Attachment) throws(SwiftletError) {
+    func write(_ attachment: PluginAttachment) throws(SwiftletError) {
         let path = path(attachment.sandboxID)
         let file = OwnedDescriptor(
             owning: try check(open(path + ".new", O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600), "create", path))
@@ -37,7 +37,7 @@ struct AttachmentStore: Sendable {
     }
 
     struct Contents {
-        var attachments: [Attachment] = []
+        var attachments: [PluginAttachment] = []
         /// Files that are no records, and why.
         var damaged: [(name: String, error: SwiftletError)] = []
     }
@@ -45,12 +45,12 @@ struct AttachmentStore: Sendable {
     func read() throws(SwiftletError) -> Contents {
         var contents = Contents()
         let folder = try openFile(directory, O_RDONLY | O_DIRECTORY)
-        for name in try directoryEntries(folder.raw) where name.hasSuffix(AttachmentStore.ending) {
+        for name in try directoryEntries(folder.raw) where name.hasSuffix(PluginAttachmentStore.ending) {
             do throws(SwiftletError) {
                 let file = try openFile("\(directory)/\(name)", O_RDONLY | O_NOFOLLOW)
-                let attachment = try Attachment(
-                    parsing: try readAll(file.raw, limit: AttachmentStore.sizeLimit, name: name))
-                guard name == attachment.sandboxID + AttachmentStore.ending else {
+                let attachment = try PluginAttachment(
+                    parsing: try readAll(file.raw, limit: PluginAttachmentStore.sizeLimit, name: name))
+                guard name == attachment.sandboxID + PluginAttachmentStore.ending else {
                     throw SwiftletError(.dataLoss, "it is of another sandbox", operation: "read record")
                 }
                 contents.attachments.append(attachment)
@@ -65,5 +65,5 @@ struct AttachmentStore: Sendable {
         try check(rename(path, path + ".damaged"), "rename", path)
     }
 
-    private func path(_ sandboxID: String) -> String { "\(directory)/\(sandboxID)\(AttachmentStore.ending)" }
+    private func path(_ sandboxID: String) -> String { "\(directory)/\(sandboxID)\(PluginAttachmentStore.ending)" }
 }
