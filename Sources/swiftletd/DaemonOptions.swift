@@ -55,7 +55,7 @@ struct DaemonOptions: ParsableArguments {
         help: ArgumentHelp(
             "Leave pods' network to CNI plugins: the first network configuration by name in this folder.",
             discussion:
-                "Files named *.conflist, *.conf and *.json; read anew for each pod. Without it, or with nothing in it, see --pod-cidr and NetworkReady.",
+                "Files named *.conflist, *.conf and *.json, read anew for each pod. In place of --pod-cidr and --bridge.",
             valueName: "folder"), completion: .directory)
     var cniConfigurations: String?
 

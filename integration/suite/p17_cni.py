@@ -261,8 +261,8 @@ class Restarts(CNICase):
             each.remove()
         self.assertNothingLeft()
         self.assertEqual([line[0] for line in self.told("watcher")].count("DEL"), 2)
-        last = self.told("watcher")[-1]
-        self.assertEqual(last[2]["prevResult"]["interfaces"][-1]["sandbox"], str(self.daemon.run_dir / "netns" / last[1]))
+        _, sandbox, told = self.told("watcher")[-1]
+        self.assertEqual(told["prevResult"]["interfaces"][-1]["sandbox"], str(self.daemon.run_dir / "netns" / sandbox))
         self.configure(*self.plugins())
 
     def test_check_tells(self):

@@ -12,8 +12,8 @@ extension CNINetwork {
             }
         }
         holdAgain(living)
-        removeStrayNamespaces(living)
-        collectGarbage(living)
+        removeStrayNamespaces()
+        collectGarbage()
         checkInBackground(living)
     }
 
@@ -28,7 +28,7 @@ extension CNINetwork {
         }
     }
 
-    private func removeStrayNamespaces(_ living: [String: Int32]) {
+    private func removeStrayNamespaces() {
         do throws(SwiftletError) {
             for id in try namespaces.names() where state.withLock({ $0.members[id] == nil }) {
                 try namespaces.letGo(id)
@@ -38,7 +38,7 @@ extension CNINetwork {
     }
 
     /// No pod can be made meanwhile: one that plugins know and we do not yet would be taken for garbage.
-    private func collectGarbage(_ living: [String: Int32]) {
+    private func collectGarbage() {
         do throws(SwiftletError) {
             let network = try configurations.current()
             let valid = state.withLock { state in

@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import LinuxSystem
 import Logging
 import Synchronization
@@ -142,11 +143,13 @@ public final class CNINetwork: PodNetwork {
         guard state.withLock({ $0.members[sandboxID]?.attachment.result }) != nil, namespaces.exists(sandboxID) else {
             return []
         }
-        let namespace = try PodNamespace(path: namespaces.path(sandboxID))
-        let socket = try namespace.open(preparing: false)
-        let link = LinkReference.name(PluginChain.interface)
-        guard let statistics = try LinkStatistics.read(socket, link) else { return [] }
-        return [InterfaceUsage(name: PluginChain.interface, statistics: statistics)]
+        do {
+            let namespace = try PodNamespace(path: namespaces.path(sandboxID))
+            let socket = try namespace.open(preparing: false)
+            guard let statistics = try LinkStatistics.read(socket, .name(PluginChain.interface)) else { return [] }
+            return [InterfaceUsage(name: PluginChain.interface, statistics: statistics)]
+            // It went meanwhile: no file, or a file and no mount.
+        } catch  where error.errno == ENOENT || error.errno == EINVAL { return [] }
     }
 
     /// Addresses are the plugins' to give out.
