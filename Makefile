@@ -10,7 +10,7 @@ packages := \
 	zlib1g-dev \
 	binutils gcc make git python3 \
 	busybox-static debootstrap zstd xz-utils \
-	iproute2 nftables kmod e2fsprogs util-linux qemu-system-x86 bc bison flex \
+	iproute2 nftables iptables containernetworking-plugins kmod e2fsprogs util-linux qemu-system-x86 bc bison flex \
 	crun libarchive-tools podman strace \
 	skopeo umoci buildah
 # Debian's containerd would drive out Docker's own, which serves the benchmark as well.

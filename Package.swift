@@ -129,7 +129,7 @@ let package = Package(
         tests("Launch"),
         tests("OCI"),
         tests("ImageStore"),
-        tests("PodNetwork", ["LinuxSystem"]),
+        tests("PodNetwork", ["LinuxSystem", "JSON", "Errors"]),
         tests("LocalSockets"),
         tests("CRI"),
         tests("Streaming"),

@@ -24,17 +24,18 @@ static int arrange_descriptors(const struct swl_spawn *request, int *executable)
     int count = request->descriptor_count;
     // First all out of the way, so that no target number is still a source.
     int moved[16];
+    int total = count + (request->executable >= 0);
     if (count > 15) return EINVAL;
-    for (int i = 0; i <= count; i++) {
+    for (int i = 0; i < total; i++) {
         int source = i < count ? request->descriptors[i] : request->executable;
         long result = syscall(SYS_fcntl, source, F_DUPFD_CLOEXEC, 64);
         if (result < 0) return errno;
         moved[i] = (int)result;
     }
-    for (int i = 0; i <= count; i++)
+    for (int i = 0; i < total; i++)
         if (syscall(SYS_dup3, moved[i], i, i < count ? 0 : O_CLOEXEC) < 0) return errno;
     *executable = count;
-    return raw_error(syscall(SYS_close_range, count + 1, ~0U, 0));
+    return raw_error(syscall(SYS_close_range, total, ~0U, 0));
 }
 
 static int start(const struct swl_spawn *request) {
@@ -44,6 +45,7 @@ static int start(const struct swl_spawn *request) {
     int executable, error = arrange_descriptors(request, &executable);
     if (error) return error;
     if (syscall(SYS_setsid) < 0) return errno;
+    if (request->death_signal && syscall(SYS_prctl, PR_SET_PDEATHSIG, request->death_signal, 0, 0, 0) < 0) return errno;
     unsigned long limits[2];
     if (request->descriptor_limit && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limits) == 0) {
         limits[0] = request->descriptor_limit;
@@ -51,7 +53,10 @@ static int start(const struct swl_spawn *request) {
     }
     unsigned long none = 0;
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, 8);
-    syscall(SYS_execveat, executable, "", request->arguments, request->environment, AT_EMPTY_PATH);
+    if (request->executable >= 0)
+        syscall(SYS_execveat, executable, "", request->arguments, request->environment, AT_EMPTY_PATH);
+    else
+        syscall(SYS_execve, request->path, request->arguments, request->environment);
     return errno;
 }
 

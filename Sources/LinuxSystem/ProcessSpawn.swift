@@ -4,17 +4,31 @@ import Glibc
 
 /// A program to start that inherits nothing but what is said here.
 public struct ProcessSpawn: Sendable {
-    /// A descriptor of the program (`SealedExecutable.raw`).
-    public var executable: Int32
+    public enum Program: Sendable {
+        /// `SealedExecutable.raw`. Not for scripts: their interpreter would find it closed.
+        case descriptor(Int32)
+        case path(String)
+    }
+
+    public var program: Program
     public var arguments: [String]
     public var environment: [String] = []
     /// Becomes 0, 1, 2, … in the program; at most 15. Every other descriptor is closed.
     public var descriptors: [Int32]
     /// An open cgroup v2 directory it is born in.
     public var cgroup: Int32?
+    /// Killed when the thread that starts it ends, for a thread that waits for it.
+    public var diesWithCaller = false
+
+    public init(path: String, arguments: [String], environment: [String], descriptors: [Int32]) {
+        program = .path(path)
+        self.arguments = arguments
+        self.environment = environment
+        self.descriptors = descriptors
+    }
 
     public init(executable: Int32, arguments: [String], descriptors: [Int32], cgroup: Int32? = nil) {
-        self.executable = executable
+        program = .descriptor(executable)
         self.arguments = arguments
         self.descriptors = descriptors
         self.cgroup = cgroup
@@ -25,14 +39,22 @@ public struct ProcessSpawn: Sendable {
     public func start() throws(SwiftletError) -> ProcessHandle {
         var pidfd: Int32 = -1
         let name = arguments.first ?? ""
+        let (executable, path): (Int32, String) =
+            switch program {
+            case .descriptor(let number): (number, "")
+            case .path(let path): (-1, path)
+            }
         let pid = withCStrings(arguments) { arguments in
             withCStrings(environment) { environment in
                 descriptors.withUnsafeBufferPointer { descriptors in
-                    var request = swl_spawn(
-                        executable: executable, arguments: arguments, environment: environment,
-                        descriptors: descriptors.baseAddress, descriptor_count: Int32(descriptors.count),
-                        cgroup: cgroup ?? -1, descriptor_limit: DescriptorLimit.ofChildren)
-                    return swl_spawn(&request, &pidfd)
+                    path.withCString { path in
+                        var request = swl_spawn(
+                            executable: executable, path: path, arguments: arguments, environment: environment,
+                            descriptors: descriptors.baseAddress, descriptor_count: Int32(descriptors.count),
+                            cgroup: cgroup ?? -1, descriptor_limit: DescriptorLimit.ofChildren,
+                            death_signal: diesWithCaller ? SIGKILL : 0)
+                        return swl_spawn(&request, &pidfd)
+                    }
                 }
             }
         }

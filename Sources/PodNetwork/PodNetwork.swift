@@ -1,4 +1,5 @@
 import Errors
+import Glibc
 import LinuxSystem
 
 /// Gives pods their network and takes it back. The runtime calls it on threads that may block.
@@ -43,10 +44,25 @@ public struct NetworkRequest: Sendable, Equatable {
     public var portMappings: [PortMapping]
     /// The pod's; some mean something to networks, such as `kubernetes.io/ingress-bandwidth`.
     public var annotations: [String: String]
+    /// Nil when the pod follows the host's.
+    public var resolver: Resolver?
+
+    /// What a pod asks for names: resolv.conf(5).
+    public struct Resolver: Sendable, Equatable {
+        public var servers: [String]
+        public var searches: [String]
+        public var options: [String]
+
+        public init(servers: [String], searches: [String], options: [String]) {
+            self.servers = servers
+            self.searches = searches
+            self.options = options
+        }
+    }
 
     public init(
         sandboxID: String, podNamespace: String = "", podName: String = "", podUID: String = "",
-        portMappings: [PortMapping] = [], annotations: [String: String] = [:]
+        portMappings: [PortMapping] = [], annotations: [String: String] = [:], resolver: Resolver? = nil
     ) {
         self.sandboxID = sandboxID
         self.podNamespace = podNamespace
@@ -54,6 +70,7 @@ public struct NetworkRequest: Sendable, Equatable {
         self.podUID = podUID
         self.portMappings = portMappings
         self.annotations = annotations
+        self.resolver = resolver
     }
 }
 
@@ -91,6 +108,18 @@ public struct InterfaceUsage: Sendable, Equatable {
     public init(name: String, statistics: LinkStatistics) {
         self.name = name
         self.statistics = statistics
+    }
+}
+
+extension LinkStatistics {
+    /// Of an interface in the socket's network namespace; nil when it is gone.
+    static func read(_ socket: borrowing NetlinkSocket, _ link: LinkReference) throws(SwiftletError) -> LinkStatistics?
+    {
+        var batch = NetlinkBatch()
+        batch.getLink(link)
+        do { return try socket.run(batch).lazy.compactMap(Link.init(message:)).first?.statistics } catch
+            where error.errno == ENODEV
+        { return nil }
     }
 }
 

@@ -48,11 +48,10 @@ final class Daemon: Sendable {
         let configuration = RuntimeConfiguration(
             root: options.root, run: options.run, shimPath: try directories.shim(), cgroupRoot: options.cgroupRoot,
             resolver: options.resolver)
-        let bridge = try options.bridgeSettings
         let runtime = try await onOwnThread {
             try PodRuntime(
                 configuration: configuration, imageStore: store, logger: logger,
-                network: try bridge.map { try BridgeNetwork(settings: $0, logger: logger) } ?? LoopbackNetwork())
+                network: try network(options, logger: logger))
         }
         try await runtime.start()
         var methods = MethodTable()
@@ -80,6 +79,12 @@ final class Daemon: Sendable {
                 })
         }
         return Daemon(runtime: runtime, server: server, client: client, api: api, tasks: tasks)
+    }
+
+    private static func network(_ options: DaemonOptions, logger: Logger) throws -> any PodNetwork {
+        if let settings = try options.cniSettings { return try CNINetwork(settings: settings, logger: logger) }
+        if let settings = try options.bridgeSettings { return try BridgeNetwork(settings: settings, logger: logger) }
+        return LoopbackNetwork()
     }
 
     private static func podLoop(

@@ -60,6 +60,29 @@ struct DaemonOptions: ParsableArguments {
         completion: .file())
     var resolvConf: String?
 
+    @Option(
+        name: .customLong("cni-conf-dir"),
+        help: ArgumentHelp(
+            "Leave pods' network to CNI plugins: the first network configuration by name in this folder.",
+            discussion:
+                "Files named *.conflist, *.conf and *.json, read anew for each pod. In place of --pod-cidr and --bridge.",
+            valueName: "folder"), completion: .directory)
+    var cniConfigurations: String?
+
+    @Option(
+        name: .customLong("cni-bin-dir"),
+        help: ArgumentHelp(
+            "The folders of CNI plugins' programs, separated by colons. Default: \(CNISettings.standardPrograms).",
+            valueName: "folder:…"))
+    var cniPrograms: String?
+
+    @Option(
+        name: .customLong("cni-timeout"),
+        help: ArgumentHelp(
+            "How long one run of a CNI plugin may take. Default: \(CNISettings.standardTimeLimit).",
+            valueName: "seconds"))
+    var cniTimeout: Int?
+
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
 
@@ -75,10 +98,22 @@ struct DaemonOptions: ParsableArguments {
     @Option(name: .customLong("log-level"), help: "trace, debug, info, notice, warning or error.")
     var logLevel = Logger.Level.info
 
-    /// nil for pods with loopback only.
+    /// nil for pods without CNI.
+    var cniSettings: CNISettings? {
+        get throws {
+            try cniConfigurations.map {
+                try CNISettings(
+                    root: root, run: run, configurations: $0, programs: cniPrograms ?? CNISettings.standardPrograms,
+                    timeLimitSeconds: cniTimeout ?? CNISettings.standardTimeLimit)
+            }
+        }
+    }
+
+    /// nil for pods with loopback or CNI only.
     var bridgeSettings: BridgeSettings? {
         get throws {
-            podCIDR == "none" ? nil : try BridgeSettings(run: run, bridge: bridge, ranges: podCIDR)
+            podCIDR == "none" || cniConfigurations != nil
+                ? nil : try BridgeSettings(run: run, bridge: bridge, ranges: podCIDR)
         }
     }
 
@@ -91,7 +126,17 @@ struct DaemonOptions: ParsableArguments {
         if let resolvConf, !resolvConf.hasPrefix("/") {
             throw ValidationError("--resolv-conf must be an absolute path, not \"\(resolvConf)\"")
         }
-        do { _ = try imageLimits() } catch { throw ValidationError("\(error)") }
+        do {
+            _ = try imageLimits()
+            _ = try cniSettings
+        } catch { throw ValidationError("\(error)") }
+        if cniConfigurations != nil, podCIDR != nil || bridge != nil {
+            throw ValidationError(
+                "--pod-cidr and --bridge are of the built-in network, and --cni-conf-dir is instead of it")
+        }
+        if cniConfigurations == nil, cniPrograms != nil || cniTimeout != nil {
+            throw ValidationError("--cni-bin-dir and --cni-timeout go with --cni-conf-dir, which says what to run")
+        }
         // Every socket in it must fit the 107 bytes of sockaddr_un: the longest is sandboxes/<64>/shim.sock, which is reached by
         // descriptor; the plain ones are short.
         if run.utf8.count > 90 { throw ValidationError("--run is too long for the sockets in it: at most 90 bytes") }

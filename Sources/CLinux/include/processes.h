@@ -39,7 +39,9 @@ static inline int swl_clone3_fork(uint64_t flags, int *pidfd, int cgroup) {
 
 // What a program is started with; see spawn.c.
 struct swl_spawn {
+    // -1 for the program that lies at `path`.
     int executable;
+    const char *path;
     const char *const *arguments;
     const char *const *environment;
     // Becomes the descriptors 0, 1, 2, …; every other one is closed.
@@ -49,6 +51,8 @@ struct swl_spawn {
     int cgroup;
     // Soft RLIMIT_NOFILE; 0 leaves it.
     uint64_t descriptor_limit;
+    // Sent when the thread that started it ends (PR_SET_PDEATHSIG); 0 for none.
+    int death_signal;
 };
 // The child's pid, its pidfd in *pidfd; or a negative errno.
 int swl_spawn(const struct swl_spawn *request, int *pidfd);

@@ -184,13 +184,8 @@ extension BridgeNetwork {
 
     public func usage(sandboxID: String) throws(SwiftletError) -> [InterfaceUsage] {
         guard let member = state.withLock({ $0.members[sandboxID] }), member.link != 0 else { return [] }
-        var batch = NetlinkBatch()
-        batch.getLink(.index(member.link))
-        do {
-            let socket = try NetlinkSocket(.route)
-            let link = try socket.run(batch).lazy.compactMap(Link.init(message:)).first
-            guard let statistics = link?.statistics else { return [] }
-            return [InterfaceUsage(name: "eth0", statistics: statistics.fromOtherEnd)]
-        } catch  where error.errno == ENODEV { return [] }
+        let socket = try NetlinkSocket(.route)
+        guard let statistics = try LinkStatistics.read(socket, .index(member.link)) else { return [] }
+        return [InterfaceUsage(name: "eth0", statistics: statistics.fromOtherEnd)]
     }
 }

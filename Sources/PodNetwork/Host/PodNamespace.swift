@@ -10,8 +10,10 @@ struct PodNamespace: ~Copyable {
     let descriptor: OwnedDescriptor
 
     init(holder: Int32) throws(SwiftletError) {
-        descriptor = try openFile("/proc/\(holder)/ns/net", O_RDONLY)
+        try self.init(path: "/proc/\(holder)/ns/net")
     }
+
+    init(path: String) throws(SwiftletError) { descriptor = try openFile(path, O_RDONLY) }
 
     /// Tells it from others that live at the same time, also when its holder's number is another process's by now.
     var number: UInt64 { get throws(SwiftletError) { UInt64(try status(descriptor.raw).st_ino) } }

@@ -36,8 +36,9 @@ struct HostPort: Sendable, Hashable {
     var podPort: UInt16
     var place: Place
 
+    /// `ranges`: where pods' addresses are from; nil when that is not known.
     /// Errors: `invalidArgument` for an address that is none, or of a family that pods do not have.
-    init(_ mapping: PortMapping, ranges: PodRanges) throws(SwiftletError) {
+    init(_ mapping: PortMapping, ranges: PodRanges?) throws(SwiftletError) {
         transport = mapping.transport
         port = mapping.hostPort
         podPort = mapping.containerPort
@@ -55,7 +56,8 @@ struct HostPort: Sendable, Hashable {
         }
         place = address.isUnspecified ? .family(isIPv6: address.isIPv6) : .address(address)
         let isLoopback = address == .loopback4 || address == .loopback6
-        guard isLoopback || (address.isIPv6 ? ranges.ipv6 : ranges.ipv4) != nil else {
+        guard let ranges, !isLoopback else { return }
+        guard (address.isIPv6 ? ranges.ipv6 : ranges.ipv4) != nil else {
             throw .invalid(
                 "pods have no \(address.isIPv6 ? "IPv6" : "IPv4") addresses here",
                 object: "host port \(port) on \(address)",
@@ -64,7 +66,7 @@ struct HostPort: Sendable, Hashable {
     }
 
     /// Those a pod asks for; a mapping without a host port asks for none. The same one twice is one.
-    static func plan(_ mappings: [PortMapping], ranges: PodRanges) throws(SwiftletError) -> [HostPort] {
+    static func plan(_ mappings: [PortMapping], ranges: PodRanges?) throws(SwiftletError) -> [HostPort] {
         var ports: [HostPort] = []
         for mapping in mappings where mapping.hostPort != 0 {
             let port = try HostPort(mapping, ranges: ranges)

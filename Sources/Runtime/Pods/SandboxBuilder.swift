@@ -101,7 +101,11 @@ struct SandboxBuilder {
         let metadata = config.metadata
         let request = NetworkRequest(
             sandboxID: id, podNamespace: metadata.namespace, podName: metadata.name, podUID: metadata.uid,
-            portMappings: plan.portMappings, annotations: config.annotations)
+            portMappings: plan.portMappings, annotations: config.annotations,
+            resolver: config.hasDnsConfig
+                ? .init(
+                    servers: config.dnsConfig.servers, searches: config.dnsConfig.searches,
+                    options: config.dnsConfig.options) : nil)
         return try network.setUp(request, holder: holder).addresses
     }
 

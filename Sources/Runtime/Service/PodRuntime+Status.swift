@@ -35,9 +35,11 @@ extension PodRuntime: RuntimeService {
 
     public func status(_ request: CRIStatusRequest) async throws -> CRIStatusResponse {
         let missing = missingControllers()
+        // CNI plugins are asked, which may take its time.
+        let network = try await context.threads.run { [context] in context.network.condition() }
         return .with {
             $0.status.conditions = [
-                condition("RuntimeReady", true), networkCondition(),
+                condition("RuntimeReady", true), condition(network),
                 // Informational: what containers here cannot be limited by, and whether their roots are cheap.
                 condition(
                     "CgroupControllersComplete", missing.isEmpty, reason: "ControllersMissing",
@@ -76,8 +78,8 @@ extension PodRuntime: RuntimeService {
         }
     }
 
-    private func networkCondition() -> CRIRuntimeCondition {
-        switch context.network.condition() {
+    private func condition(_ network: NetworkCondition) -> CRIRuntimeCondition {
+        switch network {
         case .ready: condition("NetworkReady", true)
         case .notReady(let reason, let message):
             condition("NetworkReady", false, reason: reason, message: message)
