@@ -12,6 +12,13 @@ public struct ImageView: Sendable, Equatable {
     public let note: String
 }
 
+/// What a view shows, for who mounts it himself: read-only, without set-user-ID bits and devices.
+public enum ImageViewTree: Sendable, Equatable {
+    /// An overlay without an upper directory: `lowers` relative to `folder`, top first, two at least.
+    case overlay(folder: String, lowers: [String])
+    case directory(path: String)
+}
+
 /// Read-only mounts of images.
 ///
 /// A view keeps what it shows in the store: the image may be removed, its layers stay. It lives until `removeView`, also
@@ -48,6 +55,19 @@ extension ImageStore {
             }
         } catch {
             throw error.during("mount view of image", "\(image)")
+        }
+    }
+
+    /// Makes the view, or finds it, and tells what to mount. Errors: as of `prepareSnapshot`.
+    public func viewTree(id: String, of image: Digest, note: String = "") throws(SwiftletError) -> ImageViewTree {
+        do throws(SwiftletError) {
+            let record = try prepare(id, image, SnapshotRecord.Wanted(use: .view), note: note)
+            let own = "snapshots/\(id)/\(record.ownTree.text)"
+            return record.kind == .copy
+                ? .directory(path: "\(directories.path)/\(own)")
+                : .overlay(folder: "\(directories.path)/layers", lowers: ["../\(own)"] + record.lowers)
+        } catch {
+            throw error.during("make view of image", "\(image)")
         }
     }
 

@@ -56,6 +56,9 @@ public struct MountPlan: Sendable, Equatable {
         /// An absolute path of the host, symlinks followed, cloned with everything below it when recursive. With `beneath`
         /// the rest is resolved inside that directory and can never leave it (subPath).
         case bind(path: String, beneath: String?, recursive: Bool)
+        /// A read-only overlay of layers: `lowers` are relative to `folder`, top first, two at least. With `beneath` only what
+        /// is at that path in it.
+        case layers(folder: String, lowers: [String], beneath: String?)
     }
 
     public struct Option: Sendable, Equatable {

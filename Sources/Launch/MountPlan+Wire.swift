@@ -29,6 +29,11 @@ extension MountPlan.Source: WireValue {
             encoder.put(path)
             encoder.put(beneath)
             encoder.put(recursive)
+        case .layers(let folder, let lowers, let beneath):
+            encoder.put(UInt8(3))
+            encoder.put(folder)
+            encoder.put(lowers)
+            encoder.put(beneath)
         }
     }
 
@@ -40,6 +45,9 @@ extension MountPlan.Source: WireValue {
         case 2:
             self = .bind(
                 path: try decoder.string(), beneath: try decoder.optional(), recursive: try decoder.bool())
+        case 3:
+            self = .layers(
+                folder: try decoder.string(), lowers: try decoder.array(), beneath: try decoder.optional())
         default: throw decoder.malformed("unknown kind of mount")
         }
     }

@@ -122,6 +122,11 @@ public func pivotRoot(into directory: Int32) throws(SwiftletError) {
     try check(chdir("/"), "chdir", "/")
 }
 
+/// Takes the topmost mount at a path out of the caller's mount namespace; it lives on where it was cloned or is in use.
+public func unmountDetached(_ path: String) throws(SwiftletError) {
+    try check(swl_umount(path, swl_mnt_detach), "umount", path)
+}
+
 /// mount(2) of a file system whose options must be one string.
 public func mountFilesystem(type: String, at target: String, options: String) throws(SwiftletError) {
     // The kernel copies a page, with the terminating zero.

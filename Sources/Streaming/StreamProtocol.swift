@@ -1,4 +1,5 @@
 import Errors
+import JSON
 
 /// The WebSocket subprotocols of Kubernetes' remote commands. Every message starts with its channel: a byte, or in the
 /// base64 variants an ASCII digit followed by base64.

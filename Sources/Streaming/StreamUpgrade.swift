@@ -1,4 +1,5 @@
 import Errors
+import JSON
 import NIOCore
 import NIOHTTP1
 import NIOWebSocket

@@ -8,20 +8,24 @@ import LinuxSystem
 /// Pods' volumes, own files and log directories on this machine.
 ///
 /// `<pods>/<uid>/volumes/kubernetes.io~<type>/<volume>`, `volume-subpaths/<volume>/<container>/<index>`,
-/// `containers/<container>/<attempt>` (last words) and `etc-hosts`. Calls run on a queue of this object, for all of them
+/// `containers/<container>/<attempt>` (last words) and `etc-hosts`; claims in `<claims>/<namespace>/<name>`. Calls run on a queue of this object, for all of them
 /// may block; each may be repeated, also after the daemon was killed in the middle. Errors are `SwiftletError`s.
 public final class HostVolumes: Sendable {
     let pods: Directory
     /// As the kernel names it, symlinks resolved: the mount table has it so.
     let podsPath: String
     private let logs: Directory
+    private let claims: Directory
+    private let claimsPath: String
     private let queue = DispatchQueue(label: "volumes", attributes: .concurrent)
 
-    /// Makes both directories if they are missing.
-    public init(podsDirectory: String, logDirectory: String) throws(SwiftletError) {
+    /// Makes the directories if they are missing.
+    public init(podsDirectory: String, logDirectory: String, claimsDirectory: String) throws(SwiftletError) {
         pods = try Directory(making: podsDirectory)
         podsPath = try pathOf(pods.descriptor.raw)
         logs = try Directory(making: logDirectory, mode: 0o755)
+        claims = try Directory(making: claimsDirectory)
+        claimsPath = try pathOf(claims.descriptor.raw)
     }
 
     private func blocking<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
@@ -32,12 +36,15 @@ public final class HostVolumes: Sendable {
 
     // MARK: Volumes
 
-    /// Prepares all volumes of a pod: host paths by volume name.
-    public func setUp(_ pod: Pod) async throws -> [String: String] {
+    /// Prepares all volumes of a pod: host paths by volume name. `files` are those that volumes show.
+    public func setUp(_ pod: Pod, files: [String: [VolumeFile]]) async throws -> [String: String] {
         try await blocking { [self] in
             var paths: [String: String] = [:]
             for volume in pod.spec.volumes {
-                do { paths[volume.name] = try prepare(volume, of: pod) } catch {
+                do {
+                    if volume.image != nil { continue }
+                    paths[volume.name] = try prepare(volume, files[volume.name], of: pod)
+                } catch {
                     throw SwiftletError.wrapping(error).during(
                         "MountVolume.SetUp failed for volume", "\"\(printable(volume.name))\"")
                 }
@@ -46,10 +53,10 @@ public final class HostVolumes: Sendable {
         }
     }
 
-    private func prepare(_ volume: Volume, of pod: Pod) throws(SwiftletError) -> String {
+    private func prepare(_ volume: Volume, _ files: [VolumeFile]?, of pod: Pod) throws(SwiftletError) -> String {
+        let group = pod.spec.securityContext?.fsGroup
         if let source = volume.emptyDir {
             let parent = try directory(pod.reference.uid, "volumes", "kubernetes.io~empty-dir")
-            let group = pod.spec.securityContext?.fsGroup
             let emptyDir = EmptyDir(name: volume.name, source: source, group: group, memory: memoryLimit(of: pod))
             try emptyDir.make(in: parent)
             return "\(podsPath)/\(pod.reference.uid)/volumes/kubernetes.io~empty-dir/\(volume.name)"
@@ -58,18 +65,43 @@ public final class HostVolumes: Sendable {
             try HostPath(path: source.path, type: source.type ?? .unchecked).prepare()
             return source.path
         }
+        if let source = volume.persistentVolumeClaim {
+            let namespace = pod.reference.namespace
+            for name in [namespace, source.claimName] { try checkName(name) }
+            try claim(namespace, source.claimName).make(group: group)
+            return "\(claimsPath)/\(namespace)/\(source.claimName)"
+        }
+        if let files, let place = place(of: volume) {
+            let parent = try directory(pod.reference.uid, "volumes", place.directory)
+            let medium = EmptyDirVolumeSource(medium: place.inMemory ? "Memory" : "")
+            try EmptyDir(name: volume.name, source: medium, group: group, memory: nil).make(in: parent)
+            let own = try parent.openDirectory(FileName(volume.name))
+            try AtomicWriter(volume: own, group: group).write(files)
+            return "\(podsPath)/\(pod.reference.uid)/volumes/\(place.directory)/\(volume.name)"
+        }
         throw SwiftletError(
-            .unimplemented, "\(kind(of: volume)) volumes are not mounted by this version",
-            hint: "use emptyDir or hostPath")
+            .unimplemented, "volumes of its kind are not mounted by this version",
+            hint: "use emptyDir, hostPath, configMap, secret, downwardAPI, projected, image or persistentVolumeClaim")
     }
 
-    private func kind(of volume: Volume) -> String {
-        if volume.configMap != nil { return "configMap" }
-        if volume.secret != nil { return "secret" }
-        if volume.downwardAPI != nil { return "downwardAPI" }
-        if volume.projected != nil { return "projected" }
-        if volume.persistentVolumeClaim != nil { return "persistentVolumeClaim" }
-        return volume.image == nil ? "such" : "image"
+    /// What may hold secrets never touches the disk.
+    private func place(of volume: Volume) -> (directory: String, inMemory: Bool)? {
+        if volume.configMap != nil { return ("kubernetes.io~configmap", false) }
+        if volume.secret != nil { return ("kubernetes.io~secret", true) }
+        if volume.downwardAPI != nil { return ("kubernetes.io~downward-api", true) }
+        return volume.projected == nil ? nil : ("kubernetes.io~projected", true)
+    }
+
+    private func claim(_ namespace: String, _ name: String) -> ClaimDirectory {
+        ClaimDirectory(claims: claims, namespace: FileName(namespace), name: FileName(name))
+    }
+
+    /// Removes a claim's directory with its data.
+    public func removeClaim(namespace: String, name: String) async throws {
+        try await blocking { [self] in
+            for part in [namespace, name] { try checkName(part) }
+            try claim(namespace, name).remove()
+        }
     }
 
     /// Bytes that all containers together may use; nil when one of them has no limit.

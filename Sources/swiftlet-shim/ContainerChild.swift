@@ -43,6 +43,9 @@ struct ContainerChild {
             let hostRoot = try openDirectory("/")
             try setMountPropagation(hostRoot.raw, MountPropagationFlag.slave, recursive: true)
         }
+        for (index, mount) in plan.mounts.enumerated() {
+            if let source = try MountSource(layersOf: mount, at: plan.recordDirectory) { sources[index] = source }
+        }
         let root = try mountRoot(plan)
         let mounter = Mounter()
         for (mount, source) in zip(plan.mounts, sources) { try mounter.mount(mount, source, in: root) }

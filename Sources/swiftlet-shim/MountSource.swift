@@ -22,6 +22,23 @@ final class MountSource {
         }
     }
 
+    /// nil for a mount that is no overlay of layers. Only in a mount namespace whose mounts travel nowhere: it is made at
+    /// `place`, cloned, and taken away again.
+    init?(layersOf plan: MountPlan, at place: String) throws(StepFailure) {
+        guard case .layers(let folder, let lowers, let beneath) = plan.source else { return nil }
+        name = beneath ?? "image"
+        do throws(SwiftletError) {
+            try OverlayMount(folder: folder, lowers: lowers).mount(at: place)
+            let root = RootDirectory(try openDirectory(place))
+            let origin = try root.open(beneath ?? "/", openPathOnly)
+            isDirectory = try status(origin.raw, name: name).isDirectory
+            tree = try DetachedMount(cloning: origin.raw, recursive: false, name: name)
+            try unmountDetached(place)
+        } catch {
+            throw StepFailure("mount image at \(printable(plan.destination))", error)
+        }
+    }
+
     private static func open(_ path: String, _ beneath: String?) throws(SwiftletError) -> OwnedDescriptor {
         let origin = try openFile(path, openPathOnly)
         guard let beneath else { return origin }

@@ -9,7 +9,7 @@ struct Mounter {
         do throws(SwiftletError) {
             switch plan.source {
             case .filesystem(let type, let name, let options): try filesystem(plan, type, name, options, root)
-            case .bind:
+            case .bind, .layers:
                 guard let source else { throw SwiftletError(.internal, "a bind without its source") }
                 try bind(plan, source, root)
             }
@@ -54,6 +54,7 @@ extension MountPlan {
     fileprivate var what: String {
         switch source {
         case .filesystem(let type, _, _): printable(type)
+        case .layers(_, _, let beneath): printable(beneath.map { "\($0) of image" } ?? "image")
         case .bind(let path, let beneath, _): printable(beneath.map { "\(path)/\($0)" } ?? path)
         }
     }

@@ -90,7 +90,9 @@ final class Daemon: Sendable {
     private static func podLoop(
         _ options: DaemonOptions, node: String, cluster: any ClusterAPI, runtime: RuntimeClient, logger: Logger
     ) throws -> PodLoop {
-        let volumes = try HostVolumes(podsDirectory: options.root + "/pods", logDirectory: options.root + "/logs")
+        let volumes = try HostVolumes(
+            podsDirectory: options.root + "/pods", logDirectory: options.root + "/logs",
+            claimsDirectory: options.root + "/claims")
         return PodLoop(
             settings: try NodeFacts(root: options.root, bridge: options.bridgeSettings?.bridge)
                 .settings(name: node, options: options), cluster: cluster,

@@ -20,6 +20,8 @@ struct CodecTests {
                 attributes: [.noSuid, .recursive], propagation: .shared),
             MountPlan(.bind(path: "/a", beneath: "b/ü", recursive: true), at: "/c"),
             MountPlan(.bind(path: "/a", beneath: nil, recursive: false), at: "/d"),
+            MountPlan(.layers(folder: "/l", lowers: ["a", "b"], beneath: nil), at: "/e", attributes: [.readOnly]),
+            MountPlan(.layers(folder: "/l", lowers: ["a", "b"], beneath: "c"), at: "/f"),
         ]
         plan.devices = [
             DevicePlan(

@@ -43,6 +43,34 @@ extension ShimTests {
         #expect(lines.contains { $0.contains("Read-only file system") })
     }
 
+    @Test func layersAreShownTogether() throws {
+        let shim = try ShimHarness()
+        let top = try makeVolume(shim, "top", ["f": "top\n", "only": "1\n"])
+        let folder = RootDirectory.split(top).parent
+        _ = try makeVolume(shim, "bottom", ["f": "bottom\n", "g": "deep\n"])
+        var plan = try shim.shell(
+            "a", "cat /image/f /image/g /part; touch /image/new; grep -c ' /image ' /proc/self/mounts; ls -ld /part")
+        let attributes: MountPlan.Attributes = [.readOnly, .noSuid, .noDev, .noExec]
+        plan.mounts += [
+            MountPlan(
+                .layers(folder: folder, lowers: ["top", "bottom"], beneath: nil), at: "/image", attributes: attributes),
+            MountPlan(
+                .layers(folder: folder, lowers: ["top", "bottom"], beneath: "g"), at: "/part", attributes: attributes),
+        ]
+        let lines = try shim.run(plan).lines
+        #expect(lines.contains("o:top") && lines.filter { $0 == "o:deep" }.count == 2, "\(lines)")
+        #expect(lines.contains { $0.contains("/image/new: Read-only file system") }, "\(lines)")
+        #expect(lines.contains("o:1"))
+        var missing = try shim.shell("b", "echo never")
+        missing.mounts.append(
+            MountPlan(.layers(folder: folder, lowers: ["top", "bottom"], beneath: "no"), at: "/image"))
+        guard case .failed(let failure) = try shim.connection.request(.start(missing)).reply else {
+            Issue.record("it started")
+            return
+        }
+        #expect(failure.step.contains("mount image at /image"), "\(failure.step): \(failure.message)")
+    }
+
     @Test func mountsThatCannotBe() throws {
         let shim = try ShimHarness()
         let volume = try makeVolume(shim, "v", ["f": "x"])

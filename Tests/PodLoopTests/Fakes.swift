@@ -269,7 +269,8 @@ final class FakeCluster: ClusterAPI {
         var pods: [String: Pod] = [:]
         var events: [String] = []
         var watchers: [AsyncThrowingStream<PodChange, any Error>.Continuation] = []
-        var onChange: [@Sendable () -> Void] = []
+        var sources: [SourceReference: JSONValue] = [:]
+        var sourceWatchers: [AsyncThrowingStream<SourceChange, any Error>.Continuation] = []
     }
 
     let state = Mutex(State())
@@ -339,6 +340,41 @@ final class FakeCluster: ClusterAPI {
         change { state in state.pods.removeValue(forKey: pod.uid).map { .removed($0) } }
     }
 
+    func watchSources() -> AsyncThrowingStream<SourceChange, any Error> {
+        let (stream, continuation) = AsyncThrowingStream<SourceChange, any Error>.makeStream()
+        state.withLock { state in
+            continuation.yield(.all)
+            state.sourceWatchers.append(continuation)
+        }
+        return stream
+    }
+
+    func source(_ reference: SourceReference) async throws -> JSONValue? { state.withLock { $0.sources[reference] } }
+
+    func sources(_ kind: SourceReference.Kind) async throws -> [JSONValue] {
+        state.withLock { state in state.sources.filter { $0.key.kind == kind }.map(\.value) }
+    }
+
+    func putSource(_ manifest: JSONValue) async throws { put(source: manifest) }
+
+    func put(source: JSONValue) {
+        let reference = SourceReference(
+            SourceReference.Kind(rawValue: source["kind"]?.string ?? "") ?? .configMap,
+            namespace: source["metadata"]?["namespace"]?.string ?? "default",
+            name: source["metadata"]?["name"]?.string ?? "")
+        state.withLock { state in
+            state.sources[reference] = source
+            for watcher in state.sourceWatchers { watcher.yield(.one(reference)) }
+        }
+    }
+
+    func removeSource(_ reference: SourceReference, uid: String) async throws {
+        state.withLock { state in
+            state.sources[reference] = nil
+            for watcher in state.sourceWatchers { watcher.yield(.one(reference)) }
+        }
+    }
+
     func record(_ event: EventRecord) async throws {
         state.withLock { $0.events.append("\(event.reason): \(event.message)") }
     }
@@ -350,6 +386,9 @@ final class FakeCluster: ClusterAPI {
 final class FakeVolumes: VolumeManager {
     struct State {
         var up: Set<String> = []
+        /// By pod and volume.
+        var files: [String: [String: [VolumeFile]]] = [:]
+        var removedClaims: [String] = []
         var failure: SwiftletError?
         var onDisk: [String] = []
         var removed: [String] = []
@@ -357,10 +396,11 @@ final class FakeVolumes: VolumeManager {
 
     let state = Mutex(State())
 
-    func setUp(_ pod: Pod) async throws -> [String: String] {
+    func setUp(_ pod: Pod, files: [String: [VolumeFile]]) async throws -> [String: String] {
         try state.withLock { state in
             if let failure = state.failure { throw failure }
             state.up.insert(pod.reference.uid)
+            state.files[pod.reference.uid] = files
         }
         return Dictionary(uniqueKeysWithValues: pod.spec.volumes.map { ($0.name, "/v/\($0.name)") })
     }
@@ -374,5 +414,8 @@ final class FakeVolumes: VolumeManager {
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws { state.withLock { _ = $0.up.remove(pod.uid) } }
     func remove(_ pod: PodReference) async throws { state.withLock { $0.removed.append(pod.uid) } }
+    func removeClaim(namespace: String, name: String) async throws {
+        state.withLock { $0.removedClaims.append("\(namespace)/\(name)") }
+    }
     func podUIDs() async throws -> [String] { state.withLock { $0.onDisk } }
 }

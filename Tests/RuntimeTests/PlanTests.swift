@@ -101,6 +101,25 @@ struct MountPlannerTests {
         #expect(throws: SwiftletError.self) { try Self.planner().plan([mount]) }
     }
 
+    @Test func imagesAreForReading() throws {
+        func image(_ change: (inout CRIMount) -> Void = { _ in }) -> CRIMount {
+            Self.mount("", "/x/") {
+                $0.image.image = "busybox"
+                $0.readonly = true
+                change(&$0)
+            }
+        }
+        var planner = Self.planner()
+        let layers = MountPlan.Source.layers(folder: "/l", lowers: ["a", "b"], beneath: nil)
+        planner.images = ["/x/": layers]
+        let plan = try #require(try planner.plan([image()]).mounts.last)
+        #expect(plan.source == layers && plan.destination == "/x")
+        #expect(plan.attributes == [.readOnly, .noSuid, .noDev, .noExec])
+        for bad in [image { $0.readonly = false }, image { $0.propagation = .propagationHostToContainer }] {
+            #expect(throws: SwiftletError.self) { try planner.plan([bad]) }
+        }
+    }
+
     @Test func refusesTheSamePlaceTwice() {
         #expect(throws: SwiftletError.self) {
             try Self.planner().plan([Self.mount("/data", "/x"), Self.mount("/file", "/x/")])

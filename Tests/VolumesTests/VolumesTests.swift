@@ -16,7 +16,8 @@ final class Scratch {
         var template = Array("/tmp/volumes-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw systemError(errno, "mkdtemp") }
         path = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        volumes = try HostVolumes(podsDirectory: path + "/pods", logDirectory: path + "/logs")
+        volumes = try HostVolumes(
+            podsDirectory: path + "/pods", logDirectory: path + "/logs", claimsDirectory: path + "/claims")
     }
 
     deinit {
@@ -74,24 +75,25 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
 
     @Test func onDisk() async throws {
         let pod = scratch.pod([emptyDir("data")])
-        let path = try #require(try await scratch.volumes.setUp(pod)["data"])
+        let path = try #require(try await scratch.volumes.setUp(pod, files: [:])["data"])
         #expect(path.hasSuffix("/pods/u1/volumes/kubernetes.io~empty-dir/data"))
         #expect(scratch.status(path)?.mode == 0o777)
         try scratch.write(path + "/x", "kept")
-        #expect(try await scratch.volumes.setUp(pod)["data"] == path)
+        #expect(try await scratch.volumes.setUp(pod, files: [:])["data"] == path)
         #expect(try scratch.text(path + "/x") == "kept")
     }
 
     @Test func groupOwnsIt() async throws {
-        let path = try #require(try await scratch.volumes.setUp(scratch.pod([emptyDir("data")], group: 77))["data"])
+        let path = try #require(
+            try await scratch.volumes.setUp(scratch.pod([emptyDir("data")], group: 77), files: [:])["data"])
         #expect(scratch.status(path)?.gid == 77)
         #expect(scratch.status(path)?.mode == 0o2777)
     }
 
     @Test func inMemoryWithASize() async throws {
         let pod = scratch.pod([emptyDir("fast", medium: "Memory", limit: 1 << 20)])
-        let path = try #require(try await scratch.volumes.setUp(pod)["fast"])
-        _ = try await scratch.volumes.setUp(pod)
+        let path = try #require(try await scratch.volumes.setUp(pod, files: [:])["fast"])
+        _ = try await scratch.volumes.setUp(pod, files: [:])
         var info = statvfs()
         #expect(statvfs(path, &info) == 0)
         #expect(Int64(info.f_blocks) * Int64(info.f_frsize) == 1 << 20)
@@ -105,19 +107,17 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
 
     @Test func otherMediaAreRefused() async throws {
         await #expect(throws: SwiftletError.self) {
-            try await scratch.volumes.setUp(scratch.pod([emptyDir("a", medium: "HugePages")]))
+            try await scratch.volumes.setUp(scratch.pod([emptyDir("a", medium: "HugePages")]), files: [:])
         }
     }
 
     @Test func otherKindsNameTheVolume() async throws {
-        var volume = Volume(name: "cfg")
-        volume.configMap = try ConfigMapVolumeSource(["name": "x"])
         let error = await #expect(throws: SwiftletError.self) {
-            try await scratch.volumes.setUp(scratch.pod([volume]))
+            try await scratch.volumes.setUp(scratch.pod([Volume(name: "disk")]), files: [:])
         }
         #expect(
             error?.message
-                == "MountVolume.SetUp failed for volume \"cfg\": configMap volumes are not mounted by this version")
+                == "MountVolume.SetUp failed for volume \"disk\": volumes of its kind are not mounted by this version")
     }
 }
 
@@ -149,7 +149,7 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
             let path = "\(scratch.path)/\(name)"
             let fits = Self.fits[type]?.contains(name) == true
             do {
-                let paths = try await scratch.volumes.setUp(scratch.pod([hostPath(path, type)]))
+                let paths = try await scratch.volumes.setUp(scratch.pod([hostPath(path, type)]), files: [:])
                 #expect(fits, "\(name) passed as \(type)")
                 #expect(paths["host"] == path)
             } catch let error as SwiftletError {
@@ -161,18 +161,18 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
 
     @Test func makesWithTheRightModes() async throws {
         let directory = scratch.path + "/a/b"
-        _ = try await scratch.volumes.setUp(scratch.pod([hostPath(directory, .directoryOrCreate)]))
+        _ = try await scratch.volumes.setUp(scratch.pod([hostPath(directory, .directoryOrCreate)]), files: [:])
         #expect(scratch.status(directory)?.mode == 0o755)
-        _ = try await scratch.volumes.setUp(scratch.pod([hostPath(directory + "/f", .fileOrCreate)]))
+        _ = try await scratch.volumes.setUp(scratch.pod([hostPath(directory + "/f", .fileOrCreate)]), files: [:])
         #expect(scratch.status(directory + "/f")?.mode == 0o644)
         await #expect(throws: SwiftletError.self) {
-            try await scratch.volumes.setUp(scratch.pod([hostPath(directory + "/no/f", .fileOrCreate)]))
+            try await scratch.volumes.setUp(scratch.pod([hostPath(directory + "/no/f", .fileOrCreate)]), files: [:])
         }
     }
 
     @Test(arguments: ["relative", "/a/../b"]) func badPaths(_ path: String) async throws {
         await #expect(throws: SwiftletError.self) {
-            try await scratch.volumes.setUp(scratch.pod([hostPath(path, .unchecked)]))
+            try await scratch.volumes.setUp(scratch.pod([hostPath(path, .unchecked)]), files: [:])
         }
     }
 }
@@ -183,7 +183,7 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
 
     private func volume() async throws -> (Pod, String) {
         let pod = scratch.pod([emptyDir("data")], group: 77)
-        return (pod, try #require(try await scratch.volumes.setUp(pod)["data"]))
+        return (pod, try #require(try await scratch.volumes.setUp(pod, files: [:])["data"]))
     }
 
     private func bind(_ path: String, _ pod: Pod, _ root: String) async throws -> String {

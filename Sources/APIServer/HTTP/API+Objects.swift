@@ -17,6 +17,7 @@ extension API {
             let written = try await objects.create(
                 resource, namespace: namespace ?? "", try request.object(), try writeOptions(request))
             if resource == .pods, !(try writeOptions(request).dryRun) { try await recordScheduled(written.object) }
+            if resource == .claims, !(try writeOptions(request).dryRun) { try await recordUnbound(written.object) }
             try await send(written, resource, request, responder)
         case .DELETE:
             let selection = try Selection(request, resource)
@@ -121,6 +122,21 @@ extension API {
             "Successfully assigned \(pod.metadata["namespace"]?.string ?? "")/\(pod.name) to \(objects.nodeName)"
         try await scheduler.record(
             EventRecord(.normal, object: reference, reason: "Scheduled", message: message))
+    }
+
+    /// A claim that nobody here will bind does not wait in silence.
+    private func recordUnbound(_ claim: JSONValue) async throws {
+        guard claim["status"]?["phase"] == "Pending" else { return }
+        let storageClass = claim["spec"]?["storageClassName"]?.string ?? ""
+        let message =
+            storageClass == PersistentVolumeClaim.localClass
+            ? "storage class \"\(storageClass)\" has no volumes of mode Block"
+            : "storageclass.storage.k8s.io \"\(printable(storageClass))\" not found"
+        let reference = ObjectReference(
+            kind: "PersistentVolumeClaim", namespace: claim.metadata["namespace"]?.string, name: claim.name,
+            uid: claim.uid)
+        try await scheduler.record(
+            EventRecord(.warning, object: reference, reason: "ProvisioningFailed", message: message))
     }
 }
 

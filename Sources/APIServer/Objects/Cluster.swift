@@ -10,7 +10,7 @@ public struct Cluster: ClusterAPI {
     let logger: Logger
 
     /// One error type for callers inside the process.
-    private func answering<T>(_ body: () async throws -> T) async throws -> T {
+    func answering<T>(_ body: () async throws -> T) async throws -> T {
         do { return try await body() } catch let failure as APIFailure { throw failure.asSwiftletError() }
     }
 
@@ -47,6 +47,20 @@ public struct Cluster: ClusterAPI {
         }
         try Task.checkCancellation()
         throw SwiftletError(.unavailable, "the API server is stopping")
+    }
+
+    public func watchSources() -> AsyncThrowingStream<SourceChange, any Error> {
+        let (stream, continuation) = AsyncThrowingStream<SourceChange, any Error>.makeStream()
+        let task = Task {
+            do {
+                while !Task.isCancelled { try await followSources(continuation) }
+                continuation.finish()
+            } catch {
+                continuation.finish(throwing: APIFailure(error).asSwiftletError())
+            }
+        }
+        continuation.onTermination = { _ in task.cancel() }
+        return stream
     }
 
     /// A stored pod always reads; one that does not was written by another version and is named, not dropped in silence.

@@ -59,7 +59,12 @@ extension Objects {
             return result
         case .namespaces: return try deleteNamespace(key, object, now: now, in: &transaction)
         default:
-            guard object.hasFinalizers else { return .done(try transaction.remove(key, previous: object)) }
+            guard object.hasFinalizers else {
+                let gone = try transaction.remove(key, previous: object)
+                try finishNamespace(key.namespace, in: &transaction)
+                return .done(gone)
+            }
+            if object.isTerminating { return .begun(object) }
             return .begun(try mark(key, object, grace: 0, now: now, in: &transaction))
         }
     }
@@ -91,7 +96,7 @@ extension Objects {
         return try transaction.save(key, marked, previous: object)
     }
 
-    /// Begins the deletion of all its pods; the namespace goes with the last of them.
+    /// Begins the deletion of all its pods and claims; the namespace goes with the last of them, and all else in it too.
     private static func deleteNamespace(
         _ key: ObjectKey, _ object: JSONValue, now: Timestamp, in transaction: inout StoreTransaction
     ) throws -> Deletion {
@@ -108,17 +113,26 @@ extension Objects {
                 ObjectKey(resource: .pods, namespace: key.name, name: pod.name), pod, grace: nil, now: now,
                 in: &transaction)
         }
+        for claim in try transaction.list(.claims, namespace: key.name) {
+            _ = try delete(
+                ObjectKey(resource: .claims, namespace: key.name, name: claim.name), claim, grace: 0, now: now,
+                in: &transaction)
+        }
         try finishNamespace(key.name, in: &transaction)
         return try transaction.get(key) == nil ? .done(namespace) : .begun(namespace)
     }
 
-    private static func finishNamespace(_ name: String, in transaction: inout StoreTransaction) throws {
+    static func finishNamespace(_ name: String, in transaction: inout StoreTransaction) throws {
         let key = ObjectKey(resource: .namespaces, namespace: "", name: name)
         guard let namespace = try transaction.get(key), namespace.isTerminating, !namespace.hasFinalizers,
-            try transaction.list(.pods, namespace: name).isEmpty
+            try transaction.list(.pods, namespace: name).isEmpty,
+            try transaction.list(.claims, namespace: name).isEmpty
         else { return }
-        for event in try transaction.list(.events, namespace: name) {
-            try transaction.remove(ObjectKey(resource: .events, namespace: name, name: event.name), previous: event)
+        for resource in Resource.all where resource.isNamespaced {
+            for object in try transaction.list(resource, namespace: name) {
+                try transaction.remove(
+                    ObjectKey(resource: resource, namespace: name, name: object.name), previous: object)
+            }
         }
         try transaction.remove(key, previous: namespace)
     }

@@ -53,7 +53,9 @@ extension Objects {
             let (new, warnings) = try Self.admitted(wanted, old: old, key, options)
             if new == old { return Written(object: old, warnings: warnings) }
             if new.isTerminating, !new.hasFinalizers, Self.mayGo(new, key) {
-                return Written(object: try transaction.remove(key, previous: new), warnings: warnings)
+                let gone = try transaction.remove(key, previous: new)
+                try Self.finishNamespace(key.namespace, in: &transaction)
+                return Written(object: gone, warnings: warnings)
             }
             return Written(object: try transaction.save(key, new, previous: old), warnings: warnings)
         }
@@ -98,16 +100,34 @@ extension Objects {
         guard var new = admission.object else {
             throw APIFailure.refused(key.resource.kind, key.name, admission.faults)
         }
-        if key.resource == .pods {
+        let faults = updateFaults(&new, old: old, key)
+        guard faults.isEmpty else { throw APIFailure.refused(key.resource.kind, key.name, faults) }
+        return (new, admission.warnings)
+    }
+
+    /// What the new form may not be after the old one; fills in what its author need not repeat.
+    private static func updateFaults(_ new: inout JSONValue, old: JSONValue, _ key: ObjectKey) -> [Fault] {
+        switch key.resource {
+        case .pods:
             // The server's own choice, which the author need not repeat.
             if new["spec"]?["nodeName"] == nil { new["spec"]?["nodeName"] = old["spec"]?["nodeName"] }
-            let faults = PodValidation.updateFaults(old: old, new: new)
-            guard faults.isEmpty else { throw APIFailure.refused("Pod", key.name, faults) }
             if new["spec"] != old["spec"] {
                 new["metadata"]?["generation"] = .int((old.metadata["generation"]?.int ?? 1) + 1)
             }
+            return PodValidation.updateFaults(old: old, new: new)
+        case .configMaps, .secrets:
+            return ConfigValidation.updateFaults(old: old, new: new, kind: key.resource.kind)
+        case .claims:
+            for field in ["storageClassName", "volumeMode", "volumeName"] where new["spec"]?[field] == nil {
+                new["spec"]?[field] = old["spec"]?[field]
+            }
+            if new["status"]?["phase"] == "Bound" {
+                let size = new["spec"]?["resources"]?["requests"]
+                new["status"]?["capacity"] = size
+            }
+            return ClaimValidation.updateFaults(old: old, new: new)
+        default: return []
         }
-        return (new, admission.warnings)
     }
 
     /// Whether an object that is being deleted may go once no finalizer holds it.

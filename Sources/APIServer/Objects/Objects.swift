@@ -107,6 +107,7 @@ final class Objects: Sendable {
             var labels = object.metadata["labels"] ?? [:]
             labels["kubernetes.io/metadata.name"] = .string(object.name)
             object["metadata"]?["labels"] = labels
+        case .claims: object = ClaimValidation.bound(object, uid: uid)
         default: break
         }
         return object

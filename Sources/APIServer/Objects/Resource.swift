@@ -22,7 +22,15 @@ struct Resource: Sendable, Hashable {
         plural: "nodes", singular: "node", kind: "Node", isNamespaced: false, shortNames: ["no"],
         subresources: ["status"])
 
-    static let all = [events, namespaces, nodes, pods]
+    static let configMaps = Resource(
+        plural: "configmaps", singular: "configmap", kind: "ConfigMap", isNamespaced: true, shortNames: ["cm"])
+    static let secrets = Resource(
+        plural: "secrets", singular: "secret", kind: "Secret", isNamespaced: true, shortNames: [])
+    static let claims = Resource(
+        plural: "persistentvolumeclaims", singular: "persistentvolumeclaim", kind: "PersistentVolumeClaim",
+        isNamespaced: true, shortNames: ["pvc"], subresources: ["status"])
+
+    static let all = [configMaps, events, namespaces, nodes, claims, pods, secrets]
 
     static func named(_ plural: some StringProtocol) -> Resource? { all.first { $0.plural == plural } }
 }

@@ -26,16 +26,17 @@ struct StoreTransaction {
         version += 1
         var object = object
         object["metadata"]?["resourceVersion"] = .string(String(version))
+        let text = object.text()
         try database.execute(
             sql: """
                 INSERT INTO object (resource, namespace, name, version, body) VALUES (?, ?, ?, ?, ?)
                 ON CONFLICT (resource, namespace, name) DO UPDATE SET version = excluded.version, body = excluded.body
                 """,
-            arguments: [key.resource.plural, key.namespace, key.name, version, object.text()])
+            arguments: [key.resource.plural, key.namespace, key.name, version, text])
         changes.append(
             Change(
                 kind: previous == nil ? .added : .modified, key: key, version: version, object: object,
-                previous: previous))
+                previous: previous, size: text.utf8.count))
         return object
     }
 

@@ -14,12 +14,16 @@ struct Change: Sendable {
     var object: JSONValue
     /// What it was before; nil for an addition.
     var previous: JSONValue?
+    /// Bytes of the object's text.
+    var size = 0
 }
 
 /// Keeps the last changes and hands new ones to who watches.
 final class WatchHub: Sendable {
     /// Changes kept for watchers that resume; older versions are answered with 410.
     static let historyLength = 4096
+    /// Bytes of the objects in them: large ConfigMaps that change often must not fill the memory.
+    static let historyBytes = 32 << 20
     /// Changes a reader may lag behind before its watch ends.
     static let backlog = 2048
 
@@ -27,11 +31,19 @@ final class WatchHub: Sendable {
 
     private struct State {
         var history: [Change] = []
+        var bytes = 0
         /// No change up to this version is in `history`.
         var floor: Int64
         var readers: [Int: (changes: Changes.Continuation, after: Int64)] = [:]
         var nextReader = 0
         var isClosed = false
+
+        /// Forgets the oldest.
+        mutating func drop(_ count: Int) {
+            floor = history[count - 1].version
+            bytes -= history[..<count].reduce(0) { $0 + $1.size }
+            history.removeFirst(count)
+        }
     }
 
     private let state: Mutex<State>
@@ -45,6 +57,7 @@ final class WatchHub: Sendable {
             var slow: [Changes.Continuation] = []
             for change in changes {
                 state.history.append(change)
+                state.bytes += change.size
                 for (id, reader) in state.readers {
                     // A snapshot may be newer than what was published when its watch began.
                     if change.version > reader.after, case .dropped = reader.changes.yield(change) {
@@ -56,8 +69,15 @@ final class WatchHub: Sendable {
             // Trimmed in steps: removing the first element moves all others.
             if state.history.count > 2 * Self.historyLength {
                 let excess = state.history.count - Self.historyLength
-                state.floor = state.history[excess - 1].version
-                state.history.removeFirst(excess)
+                state.drop(excess)
+            }
+            if state.bytes > Self.historyBytes {
+                var (excess, bytes) = (0, state.bytes)
+                while bytes > Self.historyBytes / 2, excess < state.history.count {
+                    bytes -= state.history[excess].size
+                    excess += 1
+                }
+                state.drop(excess)
             }
             return slow
         }

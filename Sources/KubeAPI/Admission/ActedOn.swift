@@ -8,15 +8,16 @@ enum ActedOn {
         PodSpec containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds nodeName
         PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
         PodSpec hostnameOverride readinessGates resources subdomain setHostnameAsFQDN
-        Container name image command args workingDir ports env resources restartPolicy volumeMounts imagePullPolicy
+        Container name image command args workingDir ports env envFrom resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
         Container livenessProbe readinessProbe startupProbe
         ContainerPort name containerPort protocol
         EnvVar name value valueFrom
-        EnvVarSource fieldRef resourceFieldRef
+        EnvVarSource fieldRef resourceFieldRef configMapKeyRef secretKeyRef
         ResourceRequirements limits requests
         VolumeMount name readOnly mountPath subPath subPathExpr mountPropagation recursiveReadOnly
-        Volume name emptyDir hostPath
+        Volume name emptyDir hostPath configMap secret downwardAPI projected persistentVolumeClaim image
+        VolumeProjection configMap secret downwardAPI
         PodSecurityContext runAsUser runAsGroup runAsNonRoot supplementalGroups supplementalGroupsPolicy fsGroup sysctls
         PodSecurityContext seccompProfile
         SecurityContext capabilities privileged runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem

@@ -21,6 +21,9 @@ public struct Admission: Sendable {
             return false
         }
         switch kind {
+        case "ConfigMap", "Secret":
+            faults += Self.added(ConfigValidation.faults(object, kind: kind), to: faults)
+        case "PersistentVolumeClaim": faults += Self.added(ClaimValidation.faults(object), to: faults)
         case "Pod": faults += Self.added(PodValidation.faults(object), to: faults)
         case "Namespace": faults += Self.metadataFaults(object, namespaced: false, Names.label)
         case "Node": faults += Self.metadataFaults(object, namespaced: false, Names.subdomain)
@@ -35,6 +38,7 @@ public struct Admission: Sendable {
             warnings += ignored.map { "\($0): known to Kubernetes, but Swiftlet does not act on it yet" }
             complete = PodDefaults.apply(to: complete)
         }
+        if kind == "Secret" { complete = ConfigValidation.completed(complete) }
         self.object = complete
     }
 

@@ -64,6 +64,16 @@ public protocol ClusterAPI: Sendable {
     func deletePod(_ pod: PodReference, gracePeriodSeconds: Int64?) async throws
     /// Removes the object of a pod whose containers have all ended. A pod that is gone already is no error.
     func removePod(_ pod: PodReference) async throws
+    /// The names of ConfigMaps, Secrets and claims that change, until the caller stops reading.
+    func watchSources() -> AsyncThrowingStream<SourceChange, any Error>
+    /// Nil when there is none.
+    func source(_ reference: SourceReference) async throws -> JSONValue?
+    /// All of a kind, of all namespaces.
+    func sources(_ kind: SourceReference.Kind) async throws -> [JSONValue]
+    /// Creates one, or makes the present one so, with a new one if it is immutable; for those of the manifests folder.
+    func putSource(_ manifest: JSONValue) async throws
+    /// Removes one, whatever finalizer holds it. One that is gone already, or another of its name, is no error.
+    func removeSource(_ reference: SourceReference, uid: String) async throws
     /// Adds an event, or counts it up when the same one was recorded lately.
     func record(_ event: EventRecord) async throws
     /// Creates the node's object, or updates its labels and status.

@@ -10,6 +10,11 @@ public struct TablePrinter: Sendable {
     public init(kind: String) {
         switch kind {
         case "Pod": self.init("Ready Status Restarts Age +IP +Node +Nominated_Node +Readiness_Gates", Self.pod)
+        case "ConfigMap": self.init("Data Age", Self.configMap)
+        case "Secret": self.init("Type Data Age", Self.secret)
+        case "PersistentVolumeClaim":
+            self.init(
+                "Status Volume Capacity Access_Modes StorageClass VolumeAttributesClass Age +VolumeMode", Self.claim)
         case "Namespace": self.init("Status Age", Self.namespace)
         case "Node":
             self.init(
@@ -71,7 +76,7 @@ public struct TablePrinter: Sendable {
         return Table.Row(cells: cells(object, now), object: included)
     }
 
-    private static func age(_ object: JSONValue, _ now: Timestamp) -> JSONValue {
+    static func age(_ object: JSONValue, _ now: Timestamp) -> JSONValue {
         let created = object["metadata"]?["creationTimestamp"]?.string.flatMap { try? Timestamp(rfc3339: $0) }
         return .string(Timestamp.age(of: created, now: now))
     }
@@ -81,7 +86,7 @@ public struct TablePrinter: Sendable {
     }
 
     /// Cells with control characters made visible: messages hold what containers and manifests say.
-    private static func cell(_ text: String?) -> JSONValue { .string(printable(text ?? "", limit: 4096)) }
+    static func cell(_ text: String?) -> JSONValue { .string(printable(text ?? "", limit: 4096)) }
 
     private static func pod(_ object: JSONValue, _ now: Timestamp) -> [JSONValue] {
         guard let pod = try? Pod(object) else { return ["?", "Unreadable", "?", age(object, now)] }

@@ -10,6 +10,7 @@ public struct Fault: Sendable, Equatable, CustomStringConvertible {
         case duplicate = "FieldValueDuplicate"
         case forbidden = "FieldValueForbidden"
         case notFound = "FieldValueNotFound"
+        case tooLong = "FieldValueTooLong"
         case typeInvalid = "FieldValueTypeInvalid"
         /// No field of this name: the document cannot be read strictly.
         case unknownField = "UnknownField"

@@ -1,6 +1,8 @@
 /// What a field of a Kubernetes object may hold.
 indirect enum FieldType: Sendable, Equatable {
     case string, int32, int64, bool, time, quantity, intOrString
+    /// Base64 in a string.
+    case bytes
     /// Free form.
     case any
     /// The words allowed; "" means unset and is always allowed where the field is optional.
@@ -37,6 +39,7 @@ struct Structure: Sendable {
 public struct Schema: Sendable {
     static let core = Schema(text: [
         SchemaTable.pod, SchemaTable.container, SchemaTable.volume, SchemaTable.status, SchemaTable.cluster,
+        SchemaTable.config,
     ])
 
     private let structures: [String: Structure]
@@ -111,6 +114,7 @@ extension Schema {
         case "time": return .time
         case "quantity": return .quantity
         case "intOrString": return .intOrString
+        case "bytes": return .bytes
         case "any": return .any
         default: return .structure(String(text))
         }

@@ -68,6 +68,7 @@ private struct SchemaWalk {
         case .int64: integer(value, .min ... .max, path)
         case .time: time(value, path)
         case .quantity: quantity(value, path)
+        case .bytes: bytes(value, path)
         case .intOrString:
             if value.string == nil {
                 if value.double == nil {
@@ -124,6 +125,14 @@ private struct SchemaWalk {
         }
     }
 
+    /// The value is not shown: it may be secret.
+    mutating func bytes(_ value: JSONValue, _ path: String) {
+        guard let text = value.string else { return wrongType("base64 string", value, path) }
+        if Base64.decode(Array(text.utf8.filter { $0 != 0x0a && $0 != 0x0d })) == nil {
+            add(Fault(reason: .typeInvalid, path: path, message: "illegal base64 data"))
+        }
+    }
+
     mutating func word(_ value: JSONValue, _ words: [String], _ path: String, required: Bool) {
         guard let text = value.string else { return wrongType("string", value, path) }
         if words.contains(text) || (text.isEmpty && !required) { return }
@@ -177,6 +186,9 @@ extension Schema {
         case (.list(let element), .array(let elements)): return .array(elements.compactMap { normalized($0, element) })
         case (.quantity, _):
             return (try? Quantity(value.string ?? value.text())).map { .string($0.description) } ?? value
+        // Lines are broken in what base64(1) prints.
+        case (.bytes, .string(let text)) where text.utf8.contains { $0 == 0x0a || $0 == 0x0d }:
+            return .string(text.filter { !$0.isNewline })
         case (.int32, .double), (.int64, .double), (.intOrString, .double): return value.int.map { .int($0) } ?? value
         default: return value
         }

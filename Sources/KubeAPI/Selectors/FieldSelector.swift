@@ -30,6 +30,7 @@ public struct FieldSelector: Sendable, Equatable {
         ],
         "Node": ["spec.unschedulable"],
         "Namespace": ["status.phase"],
+        "Secret": ["type"],
     ]
 
     /// Throws `invalidArgument` for a field that objects of the kind cannot be selected by.

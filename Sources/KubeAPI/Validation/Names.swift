@@ -59,6 +59,17 @@ enum Names {
                 + "start and end with an alphanumeric character"
     }
 
+    /// A key of a ConfigMap or Secret: one name of a file, so neither a directory's nor one that the volumes' own files have.
+    static func configKey(_ text: String) -> String? {
+        guard text.utf8.count <= 253 else { return "must be no more than 253 characters" }
+        guard !text.isEmpty, text.utf8.allSatisfy({ isAlphanumeric($0) || "-_.".utf8.contains($0) }) else {
+            return "a valid config key must consist of alphanumeric characters, '-', '_' or '.'"
+        }
+        if text == "." { return "must not be '.'" }
+        if text == ".." { return "must not be '..'" }
+        return text.hasPrefix("..") ? "must not start with '..'" : nil
+    }
+
     /// IANA service name: what ports are called.
     static func portName(_ text: String) -> String? {
         guard text.utf8.count <= 15 else { return "must be no more than 15 characters" }

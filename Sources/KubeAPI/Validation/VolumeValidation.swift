@@ -31,6 +31,7 @@ extension Validator {
             files(source)
         case "downwardAPI": downward(source)
         case "projected": projected(source)
+        case "image": require(source["reference"])
         case "persistentVolumeClaim":
             require(source["claimName"])
             check(source["claimName"], Names.subdomain)

@@ -8,6 +8,7 @@ struct ContainerConversion {
     let container: Container
     let node: NodeSettings
     let podAddresses: [String]
+    var sources = PodSources()
 
     /// `mounts` are made by whoever prepared the volumes. Throws what Kubernetes shows as CreateContainerConfigError.
     func config(attempt: UInt32, image: CRIImage, mounts: [CRIMount]) throws(SwiftletError) -> CRIContainerConfig {
@@ -44,7 +45,7 @@ struct ContainerConversion {
     }
 
     var environment: Environment {
-        Environment(pod: pod, container: container, node: node, podAddresses: podAddresses)
+        Environment(pod: pod, container: container, node: node, podAddresses: podAddresses, sources: sources)
     }
 
     private func annotations(_ attempt: UInt32) -> [String: String] {

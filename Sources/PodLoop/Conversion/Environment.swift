@@ -9,100 +9,89 @@ struct Environment {
     /// Known once the sandbox is up; a pod without network has none.
     let podAddresses: [String]
 
-    /// In order, later ones win. Throws `invalidArgument` for a reference that leads nowhere, in the words that Kubernetes
-    /// shows under CreateContainerConfigError.
+    var sources = PodSources()
+
+    /// In order, later ones win: first what envFrom brings, then env. Throws what Kubernetes shows under
+    /// CreateContainerConfigError.
     func variables() throws(SwiftletError) -> [(name: String, value: String)] {
-        try refuseMissingSources()
         var known: [String: String] = [:]
         var result: [(name: String, value: String)] = []
+        func set(_ name: String, _ value: String) {
+            if known.updateValue(value, forKey: name) != nil { result.removeAll { $0.name == name } }
+            result.append((name, value))
+        }
+        for source in container.envFrom {
+            for (key, value) in try all(of: source) { set((source.prefix ?? "") + key, value) }
+        }
         for variable in container.env {
-            guard let value = try value(of: variable, known) else { continue }
-            known[variable.name] = value
-            result.removeAll { $0.name == variable.name }
-            result.append((variable.name, value))
+            if let value = try value(of: variable, known) { set(variable.name, value) }
         }
         return result
     }
 
-    private func refuseMissingSources() throws(SwiftletError) {
-        for source in container.envFrom {
-            if let map = source.configMapRef, map.optional != true {
-                throw missing("configmap", map.name)
+    /// By key, sorted. Text only: a ConfigMap's binaryData is for volumes.
+    private func all(of source: EnvFromSource) throws(SwiftletError) -> [(key: String, value: String)] {
+        if let reference = source.configMapRef {
+            guard let map = sources.configMaps[reference.name ?? ""] else {
+                if reference.optional == true { return [] }
+                throw missing("configmap", reference.name)
             }
-            if let secret = source.secretRef, secret.optional != true { throw missing("secret", secret.name) }
+            return map.data.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
         }
-    }
-
-    /// ConfigMaps and Secrets are not objects of this API yet: none exists.
-    private func missing(_ kind: String, _ name: String?) -> SwiftletError {
-        SwiftletError(
-            .notFound, "\(kind) \"\(printable(name ?? ""))\" not found",
-            hint:
-                "this node keeps no ConfigMaps and Secrets yet; write the value into env, or mark the reference optional"
-        )
+        guard let reference = source.secretRef else { return [] }
+        guard let secret = sources.secrets[reference.name ?? ""] else {
+            if reference.optional == true { return [] }
+            throw missing("secret", reference.name)
+        }
+        var pairs: [(key: String, value: String)] = []
+        for (key, data) in secret.data.sorted(by: { $0.key < $1.key }) {
+            pairs.append((key, try text(data.bytes, key, reference.name)))
+        }
+        return pairs
     }
 
     private func value(of variable: EnvVar, _ known: [String: String]) throws(SwiftletError) -> String? {
         guard let source = variable.valueFrom else { return expand(variable.value ?? "", known) }
-        if let field = source.fieldRef { return try self.field(field.fieldPath) }
-        if let resource = source.resourceFieldRef { return try self.resource(resource) }
-        if let key = source.configMapKeyRef {
-            if key.optional == true { return nil }
-            throw missing("configmap", key.name)
-        }
-        if let key = source.secretKeyRef {
-            if key.optional == true { return nil }
-            throw missing("secret", key.name)
-        }
+        let fields = PodFields(pod: pod, node: node, podAddresses: podAddresses)
+        if let field = source.fieldRef { return try fields.field(field.fieldPath) }
+        if let resource = source.resourceFieldRef { return try fields.resource(resource, own: container.name) }
+        if let selector = source.configMapKeyRef { return try configMapKey(selector) }
+        if let selector = source.secretKeyRef { return try secretKey(selector) }
         return ""
     }
 
-    private func field(_ path: String) throws(SwiftletError) -> String {
-        switch path {
-        case "metadata.name": return pod.reference.name
-        case "metadata.namespace": return pod.reference.namespace
-        case "metadata.uid": return pod.reference.uid
-        case "spec.nodeName": return node.name
-        case "spec.serviceAccountName": return pod.spec.serviceAccountName ?? "default"
-        case "status.hostIP": return node.addresses.first ?? ""
-        case "status.hostIPs": return node.addresses.joined(separator: ",")
-        case "status.podIP": return podAddresses.first ?? ""
-        case "status.podIPs": return podAddresses.joined(separator: ",")
-        default: break
-        }
-        if let key = subscripted(path, "metadata.labels") { return pod.metadata.labels[key] ?? "" }
-        if let key = subscripted(path, "metadata.annotations") { return pod.metadata.annotations[key] ?? "" }
-        throw .invalid("unsupported fieldPath: \(printable(path))")
+    private func configMapKey(_ selector: KeySelector) throws(SwiftletError) -> String? {
+        let map = sources.configMaps[selector.name ?? ""]
+        if let value = map?.data[selector.key] { return value }
+        if selector.optional == true { return nil }
+        if map == nil { throw missing("configmap", selector.name) }
+        throw absent(selector, in: "ConfigMap")
     }
 
-    /// The key of `map['key']`.
-    private func subscripted(_ path: String, _ map: String) -> String? {
-        guard path.hasPrefix("\(map)['"), path.hasSuffix("']") else { return nil }
-        return String(path.dropFirst(map.count + 2).dropLast(2))
+    private func secretKey(_ selector: KeySelector) throws(SwiftletError) -> String? {
+        let secret = sources.secrets[selector.name ?? ""]
+        if let data = secret?.data[selector.key] { return try text(data.bytes, selector.key, selector.name) }
+        if selector.optional == true { return nil }
+        if secret == nil { throw missing("secret", selector.name) }
+        throw absent(selector, in: "Secret")
     }
 
-    /// Limits that are not set are what the node has to give.
-    private func resource(_ selector: ResourceFieldSelector) throws(SwiftletError) -> String {
-        let name = selector.containerName ?? container.name
-        guard let target = pod.spec.allContainers.first(where: { $0.name == name }) else {
-            throw .invalid("container \(printable(name)) not found")
-        }
-        let parts = selector.resource.split(separator: ".", maxSplits: 1).map(String.init)
-        guard parts.count == 2, parts[0] == "limits" || parts[0] == "requests" else {
-            throw .invalid("unsupported container resource: \(printable(selector.resource))")
-        }
-        let limit = target.resources?.limits[parts[1]]
-        let amount =
-            parts[0] == "limits"
-            ? limit ?? node.allocatable[parts[1]] : target.resources?.requests[parts[1]] ?? limit
-        let (quotient, remainder) = (amount ?? Quantity(0)).nano.quotientAndRemainder(
-            dividingBy: divisor(selector).nano)
-        return String(quotient + (remainder > 0 ? 1 : 0))
+    private func absent(_ selector: KeySelector, in kind: String) -> SwiftletError {
+        SwiftletError(
+            .notFound,
+            "couldn't find key \(printable(selector.key)) in \(kind) \(pod.reference.namespace)/\(printable(selector.name ?? ""))"
+        )
     }
 
-    private func divisor(_ selector: ResourceFieldSelector) -> Quantity {
-        guard let divisor = selector.divisor, !divisor.isZero else { return Quantity(1) }
-        return divisor
+    /// A variable ends at its first zero byte and is text to whoever reads the pod's status.
+    private func text(_ bytes: [UInt8], _ key: String, _ name: String?) throws(SwiftletError) -> String {
+        guard let text = String(validating: bytes, as: UTF8.self), !bytes.contains(0) else {
+            throw SwiftletError(
+                .invalidArgument,
+                "key \(printable(key)) of Secret \(pod.reference.namespace)/\(printable(name ?? "")) holds bytes that no environment variable can have",
+                hint: "mount it as a volume")
+        }
+        return text
     }
 }
 

@@ -18,12 +18,13 @@ struct ContainerStart: Sendable {
         let config: CRIContainerConfig
         do {
             let conversion = ContainerConversion(
-                pod: pod, container: container, node: context.settings, podAddresses: addresses)
+                pod: pod, container: container, node: context.settings, podAddresses: addresses,
+                sources: try await PodSources(of: pod, in: context.cluster))
             try await context.volumes.makeLogDirectory(container: container.name, pod: pod.reference)
             let mounts = try await self.mounts(conversion)
             config = try conversion.config(attempt: attempt, image: image, mounts: mounts)
         } catch {
-            let error = StartError(.containerConfig, error)
+            let error = error as? StartError ?? StartError(.containerConfig, error)
             await failed(error)
             throw error
         }
@@ -93,6 +94,11 @@ struct ContainerStart: Sendable {
         var mounts: [CRIMount] = []
         let known = Dictionary(try conversion.environment.variables().map { ($0.name, $0.value) }) { $1 }
         for (index, mount) in container.volumeMounts.enumerated() {
+            let volume = pod.spec.volumes.first { $0.name == mount.name }
+            if let image = volume?.image {
+                mounts.append(try await imageMount(image, mount, known))
+                continue
+            }
             guard let root = volumes[mount.name] else {
                 throw SwiftletError.notFound("volume", mount.name, hint: "name one of the pod's volumes")
             }
@@ -102,10 +108,28 @@ struct ContainerStart: Sendable {
                     inside, volume: mount.name, hostPath: root, container: container.name, index: index,
                     pod: pod.reference)
             }
-            mounts.append(criMount(mount, hostPath: path))
+            var made = criMount(mount, hostPath: path)
+            if volume?.isAlwaysReadOnly == true { made.readonly = true }
+            mounts.append(made)
         }
         mounts += try await ownFiles(besides: Set(mounts.map(\.containerPath)))
         return mounts
+    }
+
+    /// The image is looked for as a container's own is.
+    private func imageMount(
+        _ source: ImageVolumeSource, _ mount: VolumeMount, _ variables: [String: String]
+    ) async throws -> CRIMount {
+        var asked = container
+        asked.image = source.reference
+        asked.imagePullPolicy = source.pullPolicy
+        var made = criMount(mount, hostPath: "")
+        made.image.image = try await ImageRule(context: context).image(for: asked, pod: pod).id
+        made.image.userSpecifiedImage = source.reference ?? ""
+        made.imageSubPath = subPath(mount, variables) ?? ""
+        made.readonly = true
+        made.recursiveReadOnly = false
+        return made
     }
 
     private func subPath(_ mount: VolumeMount, _ variables: [String: String]) -> String? {

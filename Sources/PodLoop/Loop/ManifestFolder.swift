@@ -20,7 +20,7 @@ public struct ManifestFile: Sendable {
     }
 }
 
-/// Makes static pods of manifests: `<name>-<node>`, their uid a hash of what is written, so that a changed manifest is
+/// Makes static pods of manifests, and finds the ConfigMaps, Secrets and claims beside them. A pod is called `<name>-<node>`, their uid a hash of what is written, so that a changed manifest is
 /// another pod.
 struct ManifestFolder: Sendable {
     struct Found: Sendable {
@@ -28,6 +28,7 @@ struct ManifestFolder: Sendable {
         var pods: [String: Pod] = [:]
         /// The file of each, by uid.
         var files: [String: String] = [:]
+        var sources: [SourceReference: StaticSource] = [:]
         /// Files that hold something that could not be read.
         var broken: Set<String> = []
         /// One sentence each, naming file, document and field.
@@ -47,6 +48,10 @@ struct ManifestFolder: Sendable {
             do {
                 for object in try Manifest.objects(try file.content.get(), source: file.name) {
                     let place = "\(printable(file.name)) document \(object.document)"
+                    if let kind = SourceReference.Kind(rawValue: object.kind), object.apiVersion == "v1" {
+                        source(object, kind, place, file.name, &found)
+                        continue
+                    }
                     guard let pod = pod(object, place, file.name, &found) else { continue }
                     let name = "\(pod.reference.namespace)/\(pod.reference.name)"
                     if let first = places[name] {
@@ -68,7 +73,9 @@ struct ManifestFolder: Sendable {
     private func pod(_ object: ManifestObject, _ place: String, _ file: String, _ found: inout Found) -> Pod? {
         guard object.apiVersion == "v1", object.kind == "Pod" else {
             let kind = printable("\(object.apiVersion) \(object.kind)")
-            found.problems.append("\(place): \(kind) is not read from the manifests folder; put only v1 Pod there")
+            found.problems.append(
+                "\(place): \(kind) is not read from the manifests folder; put only v1 Pod, ConfigMap, Secret and PersistentVolumeClaim there"
+            )
             return nil
         }
         let admission = Admission(object.object, kind: "Pod")
@@ -81,6 +88,32 @@ struct ManifestFolder: Sendable {
         }
         found.broken.insert(file)
         return nil
+    }
+
+    private func source(
+        _ object: ManifestObject, _ kind: SourceReference.Kind, _ place: String, _ file: String, _ found: inout Found
+    ) {
+        let admission = Admission(object.object, kind: kind.rawValue)
+        found.problems += admission.faults.map { "\(place): \($0)" }
+        guard var tree = admission.object, let name = tree[path: "metadata", "name"]?.string, !name.isEmpty else {
+            if admission.faults.isEmpty { found.problems.append("\(place): metadata.name is not set") }
+            found.broken.insert(file)
+            return
+        }
+        let namespace = tree[path: "metadata", "namespace"]?.string ?? "default"
+        let reference = SourceReference(kind, namespace: namespace, name: name)
+        if let first = found.sources[reference] {
+            let what = "\(kind.rawValue) \(namespace)/\(name)"
+            found.problems.append("\(place): \(what) is in \(printable(first.file)) already; give it another name")
+            return
+        }
+        var metadata: JSONValue = ["name": .string(name), "namespace": .string(namespace)]
+        metadata["labels"] = tree["metadata"]?["labels"]
+        var annotations = tree["metadata"]?["annotations"] ?? [:]
+        annotations[Annotation.configSource] = "file"
+        metadata["annotations"] = annotations
+        tree["metadata"] = metadata
+        found.sources[reference] = StaticSource(object: tree, file: file)
     }
 
     private func named(_ tree: JSONValue) throws -> Pod {

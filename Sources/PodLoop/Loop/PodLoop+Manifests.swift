@@ -38,13 +38,14 @@ extension PodLoop {
         return stream
     }
 
-    private func report(_ problem: String) async {
+    func report(_ problem: String) async {
         context.log.warning("manifests: \(problem)")
         let node = ObjectReference(kind: "Node", name: context.settings.name, uid: context.settings.name)
         await context.record(EventRecord(.warning, object: node, reason: "InvalidManifest", message: problem))
     }
 
     private func take(_ found: ManifestFolder.Found) async {
+        await take(sources: found)
         for (uid, pod) in statics.pods where found.pods[uid] == nil {
             // A slip in a file does not end what runs from it.
             if let file = statics.files[uid], found.broken.contains(file) { continue }

@@ -14,18 +14,22 @@ public actor PodLoop {
     var workers: [String: PodWorker] = [:]
     private var tasks: [String: Task<Void, Never>] = [:]
     /// By uid; without the mirrors of static pods.
-    private var wanted: [String: Pod] = [:]
+    var wanted: [String: Pod] = [:]
     var statics = StaticPods()
     var knowsPods = false
     var knowsManifests = false
     private var runtimeStates: [PodReference: String] = [:]
     /// Lists are numbered, for a worker may end while one is under way that still shows its pod.
     private var listsBegun = 0
-    private var newestList = 0
+    var newestList = 0
     private var endedDuring: [String: Int] = [:]
     /// Uids of pods that were ended and removed, and whose last changes may still be on their way here.
     private var finished: Set<String> = []
     private var eventsFlow = false
+    /// The claims that pods use, by uid, as long as anything of the pod is left.
+    var claimUsers: [String: Set<SourceReference>] = [:]
+    /// Claims that go as soon as nobody uses them.
+    var deletedClaims: [SourceReference: DeletedClaim] = [:]
 
     /// `now` reads the machine's clock. Without `manifests` there are no static pods.
     public init(
@@ -45,6 +49,7 @@ public actor PodLoop {
     public func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.followPods() }
+            group.addTask { await self.followSources() }
             group.addTask { await self.followRuntime() }
             group.addTask { await self.relistForEver() }
             group.addTask { await NodeReporter(context: self.context).run() }
@@ -123,6 +128,7 @@ public actor PodLoop {
 
     func tell(_ uid: String, _ desired: DesiredPod) async {
         guard !Task.isCancelled else { return }
+        if let pod = desired.pod { claimUsers[uid] = pod.sources.filter { $0.kind == .claim } }
         if let worker = workers[uid] {
             await worker.update(desired)
             return
@@ -139,9 +145,11 @@ public actor PodLoop {
         guard !Task.isCancelled else { return }
         workers[uid] = nil
         tasks[uid] = nil
+        claimUsers[uid] = nil
         endedDuring[uid] = listsBegun
         if wanted[uid] != nil { finished.insert(uid) }
         statics.ending[uid] = nil
+        await releaseClaims()
         await startStatics()
         await repairMirrors()
     }
@@ -208,6 +216,7 @@ public actor PodLoop {
             await tell(pod.uid, .gone(pod, grace: 1))
         }
         await removeForgottenFiles()
+        await releaseClaims()
     }
 
     private var sweptFiles = false

@@ -11,6 +11,8 @@ actor PodWorker {
     private var desired: DesiredPod
     private var memory = PodMemory()
     private var volumes: [String: String]?
+    /// What volumes show may have changed, also while the daemon was not running.
+    private var volumesAreStale = true
     /// Texts of termination logs by container id, each read once.
     private var lastWords: [String: String] = [:]
     private var kill: (grace: Int64, running: PodKill)?
@@ -51,7 +53,17 @@ actor PodWorker {
         desired = keepingStatus(wanted)
         shortenKill()
         if desired.grace != nil { hook?.cancel() }
-        if !same(before, desired) { wake() }
+        if same(before, desired) { return }
+        // Labels and annotations may be files in a volume.
+        volumesAreStale = true
+        wake()
+    }
+
+    /// An object that the pod takes settings or storage from was made, changed or removed.
+    func sourcesChanged() {
+        memory.sourcesChanged()
+        volumesAreStale = true
+        wake()
     }
 
     /// The object was made anew: what was written of it is lost.
@@ -162,6 +174,7 @@ actor PodWorker {
         let observed = try await observe()
         let wanted = desired
         followProbes(observed)
+        if volumesAreStale { await refreshVolumes(wanted, observed) }
         let plan = context.reconciler.plan(wanted, observed: observed, memory: memory, now: context.now())
         memory = plan.memory
         if let pod = wanted.pod {
@@ -177,6 +190,18 @@ actor PodWorker {
             if !same(wanted, desired) { return nil }
         }
         return nil
+    }
+
+    /// A volume that cannot be brought up to date stays as it is, until the object it wants changes again.
+    private func refreshVolumes(_ wanted: DesiredPod, _ observed: ObservedPod) async {
+        volumesAreStale = false
+        guard case .running(let pod) = wanted, observed.isAlive, !memory.volumesAreDown,
+            pod.spec.volumes.contains(where: \.isAlwaysReadOnly)
+        else { return }
+        do { volumes = try await VolumeSetUp(context: context).run(pod) } catch {
+            await context.record(
+                PlannedEvent(.warning, "FailedMount", SwiftletError.wrapping(error).description), pod: pod)
+        }
     }
 
     private func observe() async throws -> ObservedPod {
@@ -281,7 +306,7 @@ actor PodWorker {
     private func createSandbox(_ pod: Pod, attempt: UInt32) async -> Bool {
         memory.sandboxRetryAt = context.now() + jitter(PodMemory.retryDelay)
         memory.volumesAreDown = false
-        do { volumes = try await context.volumes.setUp(pod) } catch {
+        do { volumes = try await VolumeSetUp(context: context).run(pod) } catch {
             await sandboxFailed("FailedMount", SwiftletError.wrapping(error).description, pod)
             return false
         }
@@ -307,7 +332,7 @@ actor PodWorker {
     private func start(_ name: String, _ attempt: UInt32, _ sandbox: ObservedSandbox?, _ pod: Pod) async {
         guard let sandbox, let container = pod.container(name)?.container else { return }
         do {
-            if volumes == nil { volumes = try await context.volumes.setUp(pod) }
+            if volumes == nil { volumes = try await VolumeSetUp(context: context).run(pod) }
         } catch {
             let error = SwiftletError.wrapping(error)
             await context.record(PlannedEvent(.warning, "FailedMount", error.description), pod: pod)

@@ -8,6 +8,8 @@ struct StaticPods {
     /// The file each came from.
     var files: [String: String] = [:]
     var mirrors: [String: Pod] = [:]
+    /// ConfigMaps, Secrets and claims beside the pods.
+    var sources: [SourceReference: StaticSource] = [:]
     var isRepairing = false
     /// Something changed while the mirrors were being repaired.
     var mustRepair = false

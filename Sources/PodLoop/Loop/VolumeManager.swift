@@ -4,8 +4,9 @@ import KubeAPI
 ///
 /// Errors are `SwiftletError`s. Every call may be repeated, also after the daemon was killed in the middle of one.
 public protocol VolumeManager: Sendable {
-    /// Prepares all volumes of a pod: host paths by volume name. Throws what a FailedMount event shows.
-    func setUp(_ pod: Pod) async throws -> [String: String]
+    /// Prepares all volumes of a pod: host paths by volume name. `files` are those that volumes show, by volume name; called
+    /// again with others, it exchanges them. Throws what a FailedMount event shows.
+    func setUp(_ pod: Pod, files: [String: [VolumeFile]]) async throws -> [String: String]
     /// The host path of a path inside a volume that a container mounts as its `index`th mount. The path is resolved inside
     /// the volume, made if it is missing, and held, so that nobody can exchange it later.
     func subPath(
@@ -25,6 +26,8 @@ public protocol VolumeManager: Sendable {
     func tearDown(_ pod: PodReference) async throws
     /// Removes all the pod's files, logs included; the volumes first.
     func remove(_ pod: PodReference) async throws
+    /// Removes a claim's directory with its data.
+    func removeClaim(namespace: String, name: String) async throws
     /// The uids of pods that have files here.
     func podUIDs() async throws -> [String]
 }

@@ -70,6 +70,14 @@ public struct PodMemory: Sendable, Equatable {
         startFailures[container] = StartFailure(reason, message, retryAt: retryAt)
     }
 
+    /// An object that the pod takes settings or storage from changed: what may have waited for it is tried at once.
+    public mutating func sourcesChanged() {
+        for (container, failure) in startFailures where failure.reason == .containerConfig {
+            startFailures[container]?.retryAt = nil
+        }
+        if sandboxFailure != nil { sandboxRetryAt = nil }
+    }
+
     /// Images came in: what waits for one is tried at once.
     public mutating func imagesChanged() {
         for (container, failure) in startFailures {

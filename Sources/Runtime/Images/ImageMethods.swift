@@ -55,7 +55,7 @@ struct ImageMethods {
         case "MountImage": return try mount(params)
         case "ListMounts":
             try params.only()
-            return Outcome(result: ["mounts": .array(images.views().map(mounts.json))])
+            return Outcome(result: ["mounts": .array(mounts.views().map(mounts.json))])
         case "ReleaseMount":
             try params.only("mount")
             try mounts.remove(try params.required("mount"))

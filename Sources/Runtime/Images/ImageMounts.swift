@@ -14,8 +14,11 @@ struct ImageMounts {
     func sweep() throws(SwiftletError) {
         let table = String(decoding: try Files.read("/proc/self/mountinfo", limit: 16 << 20), as: UTF8.self)
         let mounted = Set(MountInfo.points(below: "", in: table))
-        for view in images.views() where !mounted.contains(view.note) { try images.removeView(id: view.id) }
+        for view in views() where !mounted.contains(view.note) { try images.removeView(id: view.id) }
     }
+
+    /// Without those that containers mount.
+    func views() -> [ImageView] { images.views().filter { $0.id.hasPrefix(Self.prefix) } }
 
     struct Added: ~Copyable {
         let view: ImageView
@@ -26,7 +29,7 @@ struct ImageMounts {
     func add(_ name: String, at target: String) throws(SwiftletError) -> Added {
         let target = try Paths.normalized(target, "target")
         let image = try images.resolve(name)
-        guard !images.views().contains(where: { $0.note == target }) else {
+        guard !views().contains(where: { $0.note == target }) else {
             throw SwiftletError(
                 .alreadyExists, "an image is mounted there", object: printable(target),
                 hint: "unmount it first: swiftlet image umount \(printable(target))")

@@ -38,6 +38,8 @@ struct ContainerPlanner {
 
     var surroundings: Surroundings
     var sandbox: Sandbox
+    /// What the mounts of images show, by container path as requested.
+    var imageSources: [String: MountPlan.Source] = [:]
 
     /// Everything but the id, the record directory, the cgroup, the root filesystem and the image's volumes, which the
     /// caller makes.
@@ -69,7 +71,7 @@ struct ContainerPlanner {
         let context = config.linux.securityContext
         let planner = MountPlanner(
             host: surroundings.host, files: sandbox.files, privileged: context.privileged,
-            readOnlyRoot: context.readonlyRootfs)
+            readOnlyRoot: context.readonlyRootfs, images: imageSources)
         let mounts = try planner.plan(config.mounts)
         plan.mounts = mounts.mounts
         plan.rootPropagation = mounts.rootPropagation

@@ -9,6 +9,8 @@ struct MountPlanner {
     var files: SandboxFiles
     var privileged = false
     var readOnlyRoot = false
+    /// What the mounts of images show, by container path as requested.
+    var images: [String: MountPlan.Source] = [:]
 
     struct Result: Equatable {
         var mounts: [MountPlan] = []
@@ -89,9 +91,7 @@ struct MountPlanner {
         let destination = try Paths.normalized(mount.containerPath, "container_path")
         let object = "mount \(printable(destination))"
         guard destination != "/" else { throw .invalid("nothing can be mounted over the root", object: object) }
-        guard !mount.hasImage || mount.image.image.isEmpty else {
-            throw SwiftletError(.unimplemented, "image volumes are not supported yet", object: object)
-        }
+        if mount.showsImage { return try image(mount, at: destination) }
         guard mount.uidMappings.isEmpty, mount.gidMappings.isEmpty else {
             throw SwiftletError(.unimplemented, "id-mapped mounts are not supported yet", object: object)
         }
@@ -114,6 +114,20 @@ struct MountPlanner {
                 .bind(path: source, beneath: nil, recursive: true), at: destination, attributes: attributes,
                 propagation: propagation)
         } catch { throw error.object.isEmpty ? error.during("", object) : error.during("plan", object) }
+    }
+
+    /// Images are for reading, and bring neither programs with rights nor devices.
+    private func image(_ mount: CRIMount, at destination: String) throws(SwiftletError) -> MountPlan {
+        let object = "mount \(printable(destination))"
+        guard let source = images[mount.containerPath] else {
+            throw SwiftletError(.internal, "its image was not looked up", object: object)
+        }
+        guard mount.readonly else { throw .invalid("an image can only be mounted readonly", object: object) }
+        guard mount.propagation == .propagationPrivate else {
+            throw .invalid("the mount of an image has private propagation", object: object)
+        }
+        let attributes = try options(mount).union([.readOnly, .noSuid, .noDev, .noExec])
+        return MountPlan(source, at: destination, attributes: attributes)
     }
 
     private func options(_ mount: CRIMount) throws(SwiftletError) -> MountPlan.Attributes {
@@ -162,4 +176,8 @@ struct SandboxFiles: Sendable, Equatable {
     var resolver: String
     /// A tmpfs, or the host's /dev/shm for a pod in the host's IPC namespace.
     var sharedMemory: String
+}
+
+extension CRIMount {
+    var showsImage: Bool { hasImage && !image.image.isEmpty }
 }

@@ -44,7 +44,9 @@ extension Pod {
         guard config.hasImage, !config.image.image.isEmpty else { throw SwiftletError.invalid("image is missing") }
         let image = try context.images.resolve(config.image.image)
         let id = Identifier.random()
-        let planned = try planner(image: image.id).plan(config, image: image.config.config)
+        var planner = try planner(image: image.id)
+        planner.imageSources = try imageMounts(config.mounts, of: id, &cleanup)
+        let planned = try planner.plan(config, image: image.config.config)
         let limits = try ResourceTranslation.limits(config.linux.resources, weighted: context.weighted)
 
         let parent = "\(directory)/containers"

@@ -108,6 +108,7 @@ extension Pod {
         if unlink(file) != 0, errno != ENOENT { throw systemError(errno, "remove", file) }
         try clear(container)
         try context.images.removeSnapshot(id: id)
+        try Self.removeImageMounts(of: id, context)
         try Files.removeTree("\(directory)/containers", id)
         containers[id] = nil
         publish()

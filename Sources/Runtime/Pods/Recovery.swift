@@ -102,6 +102,11 @@ struct Recovery {
             try context.images.removeSnapshot(id: snapshot.id)
             context.logger.notice("removed a snapshot of no container", metadata: ["snapshot": "\(snapshot.id)"])
         }
+        for view in context.images.views() {
+            let container = String(view.id.prefix { $0 != "-" })
+            guard Identifier.isWellFormed(container), !known.contains(container) else { continue }
+            try context.images.removeView(id: view.id)
+        }
     }
 
     /// A shim whose sandbox's record somebody removed: nothing could reach it any more. Its last argument is the sandbox's id.
@@ -162,6 +167,7 @@ extension Pod {
             try cgroup.remove()
         }
         try context.images.removeSnapshot(id: id)
+        try Self.removeImageMounts(of: id, context)
         try Files.removeTree("\(directory)/containers", id)
     }
 

@@ -15,10 +15,8 @@ struct GenericDescription {
         var lines = Lines()
         lines.field("Name", object[path: "metadata", "name"]?.string)
         if let namespace = object[path: "metadata", "namespace"]?.string { lines.field("Namespace", namespace) }
-        for (key, label, separator) in [("labels", "Labels", "="), ("annotations", "Annotations", ": ")] {
-            let pairs = (object["metadata"]?[key]?.object ?? [:]).compactMapValues(\.string)
-            lines.map(label, pairs, separator: separator)
-        }
+        lines.map("Labels", (object["metadata"]?["labels"]?.object ?? [:]).compactMapValues(\.string))
+        lines.annotations((object["metadata"]?["annotations"]?.object ?? [:]).compactMapValues(\.string))
         for (key, value) in (object.object ?? [:]).sorted(by: { $0.key < $1.key }) where key != "metadata" {
             let scalar = value.object == nil && value.array == nil
             if scalar {

@@ -28,6 +28,11 @@ struct Lines {
         for pair in pairs.dropFirst() { field("", pair) }
     }
 
+    /// Without what apply keeps for itself: it repeats the whole object, a Secret's values too.
+    mutating func annotations(_ annotations: [String: String]) {
+        map("Annotations", annotations.filter { $0.key != ThreeWayApply.annotation }, separator: ": ")
+    }
+
     func text() -> String {
         var widths: [Int: Int] = [:]
         for case .field(let indent, let label, _) in entries { widths[indent] = max(widths[indent] ?? 0, label.count) }

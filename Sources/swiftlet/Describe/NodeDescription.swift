@@ -14,7 +14,7 @@ struct NodeDescription {
         var lines = Lines()
         lines.field("Name", node.metadata.name)
         lines.map("Labels", node.metadata.labels)
-        lines.map("Annotations", node.metadata.annotations, separator: ": ")
+        lines.annotations(node.metadata.annotations)
         lines.field("CreationTimestamp", longTime(node.metadata.creationTimestamp))
         lines.field("Unschedulable", "\(node.spec?.unschedulable ?? false)")
         conditions(&lines)

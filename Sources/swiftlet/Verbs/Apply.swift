@@ -55,7 +55,10 @@ struct Apply: AsyncParsableCommand {
                         .PATCH, path, query: writing.query + [("fieldManager", "kubectl-client-side-apply")],
                         contentType: "application/strategic-merge-patch+json", body: patch.serialized()))
                 response.warnings.forEach(Console.warning)
-                return try writer.report(try response.json(), entry.resource, "configured")
+                let now = try response.json()
+                // A patch may say what is so already: a Secret's stringData reads back as data.
+                let changed = now[path: "metadata", "resourceVersion"] != live[path: "metadata", "resourceVersion"]
+                return try writer.report(now, entry.resource, changed ? "configured" : "unchanged")
             } catch let error as SwiftletError where error.code == .aborted && attempt < 5 {
                 continue
             }

@@ -19,7 +19,9 @@ struct Describe: AsyncParsableCommand {
     @OptionGroup var all: AllNamespacesOptions
     @OptionGroup var selector: SelectorOptions
 
-    @Argument(help: "TYPE, TYPE NAME … or TYPE/NAME ….", completion: .list(["pod", "node", "namespace"]))
+    @Argument(
+        help: "TYPE, TYPE NAME … or TYPE/NAME ….",
+        completion: .list(["pod", "node", "namespace", "configmap", "secret", "pvc"]))
     var what: [String]
 
     mutating func run() async throws {
@@ -39,6 +41,10 @@ struct Describe: AsyncParsableCommand {
         let events = try await self.events(of: object)
         switch resource.plural {
         case "pods": return PodDescription(try Pod(object), events: events).text()
+        case "configmaps", "secrets":
+            return ConfigDescription(
+                .object((object.object ?? [:]).merging(["kind": .string(resource.kind)]) { $1 }), events: events
+            ).text()
         case "nodes": return NodeDescription(try Node(object), events: events).text()
         default: return GenericDescription(object, events: events).text()
         }

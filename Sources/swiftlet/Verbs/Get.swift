@@ -38,7 +38,7 @@ struct Get: AsyncParsableCommand {
 
     @Argument(
         help: "TYPE, TYPE NAME … or TYPE/NAME …; commas join types.",
-        completion: .list(["pods", "events", "namespaces", "nodes"]))
+        completion: .list(["pods", "events", "namespaces", "nodes", "configmaps", "secrets", "pvc"]))
     var what: [String] = []
 
     mutating func run() async throws {

@@ -5,13 +5,16 @@ import JSON
 
 struct Create: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Create the objects of a manifest.",
+        abstract: "Create the objects of a manifest, or one by its name.",
         discussion: """
             Examples:
               swiftlet create -f pod.yaml
               swiftlet create namespace demo
+              swiftlet create configmap settings --from-literal=mode=fast
+              swiftlet create secret generic login --from-file=password
             """,
-        subcommands: [CreateObjects.self, CreateNamespace.self], defaultSubcommand: CreateObjects.self)
+        subcommands: [CreateObjects.self, CreateNamespace.self, CreateConfigMap.self, CreateSecret.self],
+        defaultSubcommand: CreateObjects.self)
 }
 
 struct CreateObjects: AsyncParsableCommand {

@@ -1,5 +1,6 @@
-/// Base64 with the standard alphabet and padding (RFC 4648 section 4); Foundation would be the only other reason to link it.
-enum Base64 {
+/// Base64 with the standard alphabet and padding (RFC 4648 section 4): how JSON carries bytes. Foundation would be the only
+/// other reason to link it.
+public enum Base64 {
     private static let alphabet = Array("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".utf8)
     private static let values: [UInt8] = {
         var values = [UInt8](repeating: 255, count: 256)
@@ -8,7 +9,7 @@ enum Base64 {
     }()
     private static let padding = UInt8(ascii: "=")
 
-    static func encode(_ bytes: some Sequence<UInt8>) -> [UInt8] {
+    public static func encode(_ bytes: some Sequence<UInt8>) -> [UInt8] {
         var out: [UInt8] = []
         var bits: UInt32 = 0
         var count = 0
@@ -26,7 +27,7 @@ enum Base64 {
     }
 
     /// nil for letters outside the alphabet, missing padding or stray bits.
-    static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
+    public static func decode(_ text: some Collection<UInt8>) -> [UInt8]? {
         guard text.count % 4 == 0 else { return nil }
         let padded = text.reversed().prefix(2).prefix { $0 == padding }.count
         var out: [UInt8] = []
