@@ -4,6 +4,7 @@ import Glibc
 import KubeAPI
 import LinuxSystem
 import PodLoop
+import Runtime
 
 /// What this machine is, read once when the daemon starts.
 struct NodeFacts {
@@ -16,7 +17,15 @@ struct NodeFacts {
         return NodeSettings(
             name: name, addresses: addresses(), capacity: capacity, allocatable: capacity, systemInfo: systemInfo(),
             logDirectory: options.root + "/logs", resolver: .init(resolvConf: text("/etc/resolv.conf")),
-            seccompProfileDirectory: options.root + "/seccomp")
+            seccompProfileDirectory: options.root + "/seccomp", admission: admission(options),
+            checkSeccompProfile: { path in try await onOwnThread { try Runtime.checkSeccompProfile(at: path) } })
+    }
+
+    private func admission(_ options: DaemonOptions) -> NodeAdmission {
+        NodeAdmission(
+            allowedUnsafeSysctls: options.allowedUnsafeSysctls,
+            hasAppArmor: line("/sys/module/apparmor/parameters/enabled") == "Y",
+            hasSELinux: access("/sys/fs/selinux/enforce", F_OK) == 0)
     }
 
     private func capacity() throws -> [String: Quantity] {
