@@ -16,6 +16,7 @@ ALL_CAPABILITIES = (  # capabilities(7), in the order of their numbers
     "NET_BROADCAST NET_ADMIN NET_RAW IPC_LOCK IPC_OWNER SYS_MODULE SYS_RAWIO SYS_CHROOT SYS_PTRACE SYS_PACCT SYS_ADMIN "
     "SYS_BOOT SYS_NICE SYS_RESOURCE SYS_TIME SYS_TTY_CONFIG MKNOD LEASE AUDIT_WRITE AUDIT_CONTROL SETFCAP MAC_OVERRIDE "
     "MAC_ADMIN SYSLOG WAKE_ALARM BLOCK_SUSPEND AUDIT_READ PERFMON BPF CHECKPOINT_RESTORE").split()
+CGROUP = "swiftlet-test-engine"
 QUIET = ["nosuid", "noexec", "nodev"]
 
 
@@ -27,7 +28,7 @@ def config(row, words, folder):
     user, group, groups = row.expect["users"][0], row.expect["groups"][0], row.expect["supplementary groups"]
     devices = host_devices() if privileged else [device(entry) for entry in row.config.get("devices", [])]
     linux = {
-        "namespaces": namespaces(row.options, privileged), "devices": devices, "cgroupsPath": "/swiftlet-test-engine/c",
+        "namespaces": namespaces(row.options, privileged), "devices": devices, "cgroupsPath": f"/{CGROUP}/c",
         "resources": {"devices": device_rules(privileged, zip(devices, row.config.get("devices", [])))},
         "maskedPaths": [] if privileged else security.get("maskedPaths", []),
         "readonlyPaths": [] if privileged else security.get("readonlyPaths", []),

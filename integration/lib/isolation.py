@@ -148,9 +148,13 @@ def privileged_devices(found):
         "EPERM" not in found["loop-control"] + found["fuse"] + found["tun"])
 
 
+UNCONFINED = {"seccomp": 0, "refused calls": {}, "keyring": "its own"}
+# A further process: not the first, and in a cgroup of its own below, so that its end takes all of it along.
+BY_EXEC = {"first process": False, "cgroup": lambda found: "/exec-" in found}
+
 ROWS = [
     Row("default", writable=True, exec=True, expect={"writable": lambda found: set(found) <= set(HARMLESS)}),
-    Row("nothing asked for", bare=True, expect={"seccomp": 0, "refused calls": {}, "keyring": "its own"}),
+    Row("nothing asked for", bare=True, expect=UNCONFINED),
     Row("runAsUser of the image", AS_MARA, MARA, exec=True),
     Row("runAsUsername", {"runAsUsername": "mara"}, MARA),
     Row("runAsUser and runAsGroup", {"runAsUser": {"value": "4242"}, "runAsGroup": {"value": "4343"}},
@@ -180,17 +184,18 @@ ROWS = [
         MARA | {"capabilities": user_with(DEFAULT_SET, NET_BIND_SERVICE)}, exec=True),
     Row("no new privileges", {"noNewPrivs": True}, {"no new privileges": True}, exec=True),
     Row("no new privileges, no filter", {"noNewPrivs": True, "seccomp": {"profileType": "Unconfined"}},
-        {"no new privileges": True, "seccomp": 0, "refused calls": {}, "keyring": "its own"}),
+        UNCONFINED | {"no new privileges": True}),
     Row("read-only root", {"readonlyRootfs": True},
         {"root": "EROFS", "mounts": MOUNTS | {"/": "disk ro"} | {
             f"/etc/{name}": "disk ro" for name in ("hosts", "hostname", "resolv.conf")}}),
     Row("unmasked", {"maskedPaths": [], "readonlyPaths": []}),
     Row("unconfined", {"seccomp": {"profileType": "Unconfined"}},
-        {"seccomp": 0, "refused calls": {}, "keyring": "its own"}, exec=True),
+        UNCONFINED, exec=True),
     Row("profile of a file", {"seccomp": {"profileType": "Localhost", "localhostRef": str(PROFILE)}},
         {"refused calls": {"keyctl": "EPERM", "x32_keyctl": "EPERM"}}),
     Row("privileged", {"privileged": True},
-        {"seccomp": 0, "refused calls": {}, "keyring": "its own", "capabilities": root_with(ALL_OF_MACHINE),
+        UNCONFINED | {
+         "capabilities": root_with(ALL_OF_MACHINE),
          "shared namespaces": ["cgroup", "time", "user"], "cgroup": lambda found: len(found) > len("0::/"),
          "cgroup.procs": "ok", "devices": privileged_devices,
          "dev": lambda found: (NODES | FOLDERS).items() <= found.items() and "fuse" in found,
