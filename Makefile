@@ -11,7 +11,7 @@ packages := \
 	binutils gcc make git python3 \
 	busybox-static debootstrap zstd xz-utils \
 	iproute2 nftables iptables containernetworking-plugins kmod e2fsprogs util-linux qemu-system-x86 bc bison flex \
-	crun libarchive-tools podman strace \
+	crun libarchive-tools podman runc strace \
 	skopeo umoci buildah
 # Debian's containerd would drive out Docker's own, which serves the benchmark as well.
 packages += $(if $(shell command -v containerd),,containerd)

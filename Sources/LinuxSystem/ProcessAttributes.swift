@@ -9,6 +9,11 @@ public enum ProcessAttributes {
         try check(swl_set_process_name(name), "prctl(PR_SET_NAME)")
     }
 
+    /// Without the flags of personality(2) that a parent handed down, such as unrandomized addresses.
+    public static func resetPersonality() throws(SwiftletError) {
+        try check(swl_reset_personality(), "personality")
+    }
+
     /// Undumpable: no core file, and only a privileged process may look into it or trace it.
     public static func setDumpable(_ dumpable: Bool) throws(SwiftletError) {
         try check(swl_prctl(PR_SET_DUMPABLE, dumpable ? 1 : 0, 0, 0, 0), "prctl(PR_SET_DUMPABLE)")

@@ -23,6 +23,7 @@ struct ProgramLaunch {
         // As root first, since the user may be denied what root is not; and the other way round on a network's
         // file system, so again afterwards.
         let entered = enterWorkingDirectory()
+        try step("open /dev/null") { () throws(SwiftletError) in try replaceNullStreams() }
         giveStreamsToUser()
         try dropPrivileges()
         if let error = entered, let error = enterWorkingDirectory(afterFailing: error) {

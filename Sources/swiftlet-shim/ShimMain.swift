@@ -28,6 +28,7 @@ struct ShimMain {
         }
         try ProcessAttributes.setDumpable(false)
         try ProcessAttributes.setName("swiftlet-shim")
+        try ProcessAttributes.resetPersonality()
         for number in ignoredSignals { try setSignal(number, ignored: true) }
         try check(chdir("/"), "chdir", "/")
         umask(0o022)

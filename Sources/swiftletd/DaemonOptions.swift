@@ -87,6 +87,13 @@ struct DaemonOptions: ParsableArguments {
     var nodeName: String?
 
     @Option(
+        name: .customLong("allowed-unsafe-sysctls"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Let pods set these sysctls of their namespaces besides the safe ones; may be given again.",
+            valueName: "name or prefix*"))
+    var allowedUnsafeSysctls: [String] = []
+
+    @Option(
         help:
             "How root filesystems are made of images: overlay mounts, a copy for each container, or auto: overlay where it works."
     )

@@ -5,6 +5,7 @@ import KubeAPI
 import LinuxSystem
 import PodLoop
 import PodNetwork
+import Runtime
 
 /// What this machine is, read once when the daemon starts.
 struct NodeFacts {
@@ -21,7 +22,15 @@ struct NodeFacts {
             resolver: { () throws(SwiftletError) in
                 .init(resolvConf: String(decoding: try resolver.read(), as: UTF8.self))
             },
-            seccompProfileDirectory: options.root + "/seccomp")
+            seccompProfileDirectory: options.root + "/seccomp", admission: admission(options),
+            checkSeccompProfile: { path in try await onOwnThread { try Runtime.checkSeccompProfile(at: path) } })
+    }
+
+    private func admission(_ options: DaemonOptions) -> NodeAdmission {
+        NodeAdmission(
+            allowedUnsafeSysctls: options.allowedUnsafeSysctls,
+            hasAppArmor: line("/sys/module/apparmor/parameters/enabled") == "Y",
+            hasSELinux: access("/sys/fs/selinux/enforce", F_OK) == 0)
     }
 
     private func capacity() throws -> [String: Quantity] {

@@ -143,6 +143,14 @@ private func pod(spec changes: [String: JSONValue] = [:], container: [String: JS
             "spec.containers[0].securityContext"
         ),
         (
+            pod(container: ["securityContext": ["capabilities": ["add": ["cap_net_admin", "ALL", "NO_SUCH"]]]]),
+            .invalid, "spec.containers[0].securityContext.capabilities.add[2]"
+        ),
+        (
+            pod(container: ["securityContext": ["capabilities": ["drop": ["12"]]]]), .invalid,
+            "spec.containers[0].securityContext.capabilities.drop[0]"
+        ),
+        (
             pod(container: ["securityContext": ["seccompProfile": ["type": "Localhost"]]]), .required,
             "spec.containers[0].securityContext.seccompProfile.localhostProfile"
         ),

@@ -11,7 +11,10 @@ let node = NodeSettings(
     allocatable: ["cpu": Quantity(4), "memory": Quantity(bytes: 8 << 30)], systemInfo: NodeSystemInfo(),
     logDirectory: "/logs",
     resolver: { .init(resolvConf: "# x\nnameserver 1.1.1.1\nsearch a b\noptions ndots:2 edns0\n") },
-    seccompProfileDirectory: "/profiles")
+    seccompProfileDirectory: "/profiles",
+    checkSeccompProfile: { path in
+        if path != "/profiles/a/b.json" { throw SwiftletError.notFound("file", path) }
+    })
 
 private func one(_ more: JSONValue, spec: JSONValue = [:]) throws -> (Pod, Container) {
     var container: JSONValue = ["name": "app", "image": "busybox:1"]

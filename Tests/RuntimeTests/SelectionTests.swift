@@ -1,5 +1,6 @@
 import CRI
 import Errors
+import Glibc
 import Launch
 import LinuxSystem
 import Testing
@@ -105,6 +106,37 @@ struct SeccompSelectionTests {
         #expect(throws: SwiftletError.self) {
             try SeccompSelection.choose(profile: profile, deprecated: old, privileged: false)
         }
+    }
+}
+
+/// What a Localhost profile's file may be: nothing but a profile.
+struct SeccompFileTests {
+    @Test(arguments: [
+        ("{", "1"), ("[]", "object"), ("{}", "defaultAction"),
+        (#"{"defaultAction": "SCMP_ACT_SING"}"#, "SCMP_ACT_SING"),
+        (#"{"defaultAction": "SCMP_ACT_ALLOW", "architectures": ["SCMP_ARCH_PDP11"]}"#, "PDP11"),
+        (#"{"defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{"names": [], "action": "SCMP_ACT_KILL"}]}"#, "names"),
+    ])
+    func refusesMalformedOnes(_ text: String, _ word: String) throws {
+        let path = TemporaryProfile.file(text)
+        defer { unlink(path) }
+        let error = #expect(throws: SwiftletError.self) { try checkSeccompProfile(at: path) }
+        #expect(error?.description.contains(path) == true && error?.description.contains(word) == true)
+    }
+
+    @Test func refusesWhatIsNotThere() {
+        let error = #expect(throws: SwiftletError.self) { try checkSeccompProfile(at: "/no/such/profile.json") }
+        #expect(error?.errno == ENOENT)
+    }
+}
+
+private enum TemporaryProfile {
+    static func file(_ text: String) -> String {
+        let path = "/tmp/swiftlet-profile-\(UInt64.random(in: 0 ... .max))"
+        let descriptor = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
+        _ = text.withCString { write(descriptor, $0, strlen($0)) }
+        close(descriptor)
+        return path
     }
 }
 

@@ -9,11 +9,12 @@ from .daemon import Daemon
 
 class DaemonCase(unittest.TestCase):
     FLAGS = ()
+    DAEMON = Daemon
     IMAGE = True  # whether the busybox image is loaded at the start
 
     @classmethod
     def setUpClass(cls):
-        cls.daemon = Daemon(*cls.FLAGS)
+        cls.daemon = cls.DAEMON(*cls.FLAGS)
         cls.addClassCleanup(cls.end)
         cls.daemon.start()
         if cls.IMAGE:

@@ -4,7 +4,7 @@ import functools
 import hashlib
 import subprocess
 
-from . import archive, machine
+from . import archive, machine, probe
 
 BUSYBOX = "localhost/test/busybox:latest"
 
@@ -45,6 +45,7 @@ def prepare():
     busybox()
     for name, flags in TOOLS_IMAGES:
         built(name, *flags)
+    probe.archive()
 
 
 # What the suite takes from rootfs-tools: small ones, so that a run does not wait for debootstrap.

@@ -86,6 +86,8 @@ static const int swl_close_range_cloexec = 4;
 static inline int swl_prctl(int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     return prctl(option, a, b, c, d);
 }
+// personality(2) back to Linux's own, without the flags that make a program's memory easier to guess.
+static inline int swl_reset_personality(void) { return (int)syscall(SYS_personality, 0UL); }
 static inline int swl_set_process_name(const char *name) { return prctl(PR_SET_NAME, name, 0, 0, 0); }
 
 // Default disposition; true of a few signals only that the process ignored.

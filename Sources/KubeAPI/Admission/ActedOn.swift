@@ -19,9 +19,10 @@ enum ActedOn {
         Volume name emptyDir hostPath configMap secret downwardAPI projected persistentVolumeClaim image
         VolumeProjection configMap secret downwardAPI
         PodSecurityContext runAsUser runAsGroup runAsNonRoot supplementalGroups supplementalGroupsPolicy fsGroup sysctls
-        PodSecurityContext seccompProfile
+        PodSecurityContext seccompProfile appArmorProfile seLinuxOptions
         SecurityContext capabilities privileged runAsUser runAsGroup runAsNonRoot readOnlyRootFilesystem
         SecurityContext allowPrivilegeEscalation seccompProfile procMount
+        SecurityContext appArmorProfile seLinuxOptions
         """
 
     /// Fields that mean nothing on a single node, and values that are the default anyway: no warning for either.
@@ -30,6 +31,8 @@ enum ActedOn {
         "PodSpec.priority": nil,
         "PodSpec.serviceAccountName": "default", "PodSpec.serviceAccount": "default", "PodSpec.enableServiceLinks": nil,
         "Container.terminationMessagePolicy": "File",
+        // Of emptyDir, which alone gets a group here, the owner is set when it is made.
+        "PodSecurityContext.fsGroupChangePolicy": nil,
         "Pod.status": nil, "Pod.metadata": nil,
     ]
 

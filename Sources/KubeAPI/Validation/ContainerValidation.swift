@@ -132,6 +132,9 @@ extension Validator {
         between(Self.identifiers, context["runAsGroup"])
         profile(context["seccompProfile"])
         profile(context["appArmorProfile"])
+        for list in ["add", "drop"] {
+            for name in context["capabilities"][list].elements { check(name, Names.capability) }
+        }
         guard context["allowPrivilegeEscalation"].bool == false else { return }
         if context["privileged"].bool == true {
             add(

@@ -17,6 +17,9 @@ public struct NodeSettings: Sendable {
     public var resolver: @Sendable () throws(SwiftletError) -> Resolver
     /// The directory that `localhostProfile` of a seccomp profile is below; absolute.
     public var seccompProfileDirectory: String
+    public var admission: NodeAdmission
+    /// Throws what is wrong with the profile file at an absolute path.
+    public var checkSeccompProfile: @Sendable (String) async throws -> Void
 
     public struct Resolver: Sendable, Equatable {
         public var nameservers: [String]
@@ -48,7 +51,9 @@ public struct NodeSettings: Sendable {
     public init(
         name: String, addresses: [String], capacity: [String: Quantity], allocatable: [String: Quantity],
         systemInfo: NodeSystemInfo, logDirectory: String,
-        resolver: @escaping @Sendable () throws(SwiftletError) -> Resolver, seccompProfileDirectory: String
+        resolver: @escaping @Sendable () throws(SwiftletError) -> Resolver, seccompProfileDirectory: String,
+        admission: NodeAdmission = NodeAdmission(),
+        checkSeccompProfile: @escaping @Sendable (String) async throws -> Void
     ) {
         self.name = name
         self.addresses = addresses
@@ -58,6 +63,8 @@ public struct NodeSettings: Sendable {
         self.logDirectory = logDirectory
         self.resolver = resolver
         self.seccompProfileDirectory = seccompProfileDirectory
+        self.admission = admission
+        self.checkSeccompProfile = checkSeccompProfile
     }
 
     /// Bytes; 0 when unknown.

@@ -38,6 +38,15 @@ struct SecurityConversion {
         for name in own?.capabilities?.add ?? [] { context.capabilities.addCapabilities.append(name) }
         for name in own?.capabilities?.drop ?? [] { context.capabilities.dropCapabilities.append(name) }
         context.seccomp = try seccomp()
+        if let profile = own?.appArmorProfile ?? pods?.appArmorProfile {
+            context.apparmor.profileType =
+                switch profile.type {
+                case .runtimeDefault: .runtimeDefault
+                case .unconfined: .unconfined
+                case .localhost: .localhost
+                }
+            context.apparmor.localhostRef = profile.localhostProfile ?? ""
+        }
         if let label = own?.seLinuxOptions ?? pods?.seLinuxOptions {
             context.selinuxOptions.user = label.user ?? ""
             context.selinuxOptions.role = label.role ?? ""

@@ -39,7 +39,8 @@ public actor PodLoop {
     ) {
         context = LoopContext(
             settings: settings, cluster: cluster, runtime: runtime, volumes: volumes,
-            reconciler: Reconciler(hostAddresses: settings.addresses), now: now, log: log)
+            reconciler: Reconciler(hostAddresses: settings.addresses, admission: settings.admission), now: now,
+            log: log)
         observer = RuntimeObserver(runtime: runtime)
         self.manifests = manifests
         knowsManifests = manifests == nil

@@ -305,6 +305,10 @@ actor PodWorker {
 
     private func createSandbox(_ pod: Pod, attempt: UInt32) async -> Bool {
         memory.sandboxRetryAt = context.now() + jitter(PodMemory.retryDelay)
+        do { try await context.settings.checkProfiles(of: pod) } catch {
+            await sandboxFailed("FailedCreatePodSandBox", error.description, pod)
+            return false
+        }
         memory.volumesAreDown = false
         do { volumes = try await VolumeSetUp(context: context).run(pod) } catch {
             await sandboxFailed("FailedMount", SwiftletError.wrapping(error).description, pod)

@@ -4,8 +4,12 @@ import KubeAPI
 public struct Reconciler: Sendable {
     /// The node's addresses, the first one its main one.
     public var hostAddresses: [String]
+    public var admission: NodeAdmission
 
-    public init(hostAddresses: [String]) { self.hostAddresses = hostAddresses }
+    public init(hostAddresses: [String], admission: NodeAdmission = NodeAdmission()) {
+        self.hostAddresses = hostAddresses
+        self.admission = admission
+    }
 
     public func plan(
         _ desired: DesiredPod, observed: ObservedPod, memory: PodMemory, now: Timestamp
@@ -24,6 +28,10 @@ public struct Reconciler: Sendable {
             settle(pod, observed, status: before, &plan)
             return plan
         }
+        if observed.sandboxes.isEmpty, observed.containers.isEmpty, let refusal = admission.refusal(of: pod) {
+            refuse(refusal, status: before, &plan)
+            return plan
+        }
         switch sandboxDecision(pod, observed) {
         case .use(let sandbox):
             var steps = ContainerSteps(pod: pod, observed: observed, sandbox: sandbox, now: now, plan: plan)
@@ -38,6 +46,16 @@ public struct Reconciler: Sendable {
         plan.status = after
         if let deadline = activeDeadline(pod, after) { plan.wake(at: deadline) }
         return plan
+    }
+
+    /// A pod that this node does not take has failed for good: another one must be made in its place.
+    private func refuse(_ refusal: NodeAdmission.Refusal, status: PodStatus, _ plan: inout PodPlan) {
+        var status = status
+        status.phase = .failed
+        status.reason = refusal.reason
+        status.message = "Pod was rejected: \(refusal.message)"
+        plan.status = status
+        plan.events.append(PlannedEvent(.warning, refusal.reason, refusal.message))
     }
 
     /// A pod whose phase is final: nothing of it runs on, its volumes go, its containers stay for their logs.

@@ -169,15 +169,35 @@ struct ContainerPlanner {
                 .failedPrecondition, "SELinux options are set, but this kernel runs without SELinux",
                 hint: "drop selinux_options")
         }
-        let localhost = context.hasApparmor && context.apparmor.profileType == .localhost
-        let named = !context.hasApparmor && context.apparmorProfile.hasPrefix("localhost/")
-        if localhost || named {
-            throw SwiftletError(
-                .unimplemented, "AppArmor profiles by name are not supported yet",
-                hint: "use RuntimeDefault or Unconfined")
-        }
+        try refuseAppArmor(context)
         if !config.cdiDevices.isEmpty {
             throw SwiftletError(.unimplemented, "CDI devices are not supported", hint: "pass devices by their path")
         }
+    }
+
+    /// RuntimeDefault stands for no profile, as everywhere without AppArmor.
+    private func refuseAppArmor(_ context: CRILinuxContainerSecurityContext) throws(SwiftletError) {
+        let name: String
+        if context.hasApparmor {
+            switch context.apparmor.profileType {
+            case .runtimeDefault, .unconfined: return
+            case .localhost: name = context.apparmor.localhostRef
+            case .UNRECOGNIZED(let number): throw .invalid("AppArmor profile type \(number) is unknown")
+            }
+        } else {
+            switch context.apparmorProfile {
+            case "", "unconfined", "runtime/default": return
+            default: name = context.apparmorProfile
+            }
+        }
+        let object = "AppArmor profile \"\(printable(name, limit: 128))\""
+        guard try surroundings.host.kind("/sys/kernel/security/apparmor") != nil else {
+            throw SwiftletError(
+                .failedPrecondition, "this kernel runs without AppArmor", object: object,
+                hint: "use RuntimeDefault or Unconfined")
+        }
+        throw SwiftletError(
+            .unimplemented, "profiles by name are not supported yet", object: object,
+            hint: "use RuntimeDefault or Unconfined")
     }
 }

@@ -64,11 +64,21 @@ final class SeccompFilters: Sendable {
                 $0[bounding] = program
             }
             return program
-        case .localhost(let path):
-            do throws(SwiftletError) {
-                let document = try JSONValue.parse(try Files.read(path, limit: 4 << 20))
-                return try compiler.program(for: try SeccompProfile(document: document))
-            } catch { throw error.during("read seccomp profile", printable(path)) }
+        case .localhost(let path): return try compiler.program(ofFile: path)
         }
+    }
+}
+
+/// Throws what is wrong with a seccomp profile of a file, as a container would meet it. Blocks for some ms.
+public func checkSeccompProfile(at path: String) throws(SwiftletError) {
+    _ = try SeccompCompiler().program(ofFile: path)
+}
+
+extension SeccompCompiler {
+    fileprivate func program(ofFile path: String) throws(SwiftletError) -> [UInt8] {
+        do throws(SwiftletError) {
+            let document = try JSONValue.parse(try Files.read(path, limit: 4 << 20))
+            return try program(for: try SeccompProfile(document: document))
+        } catch { throw error.during("read seccomp profile", printable(path)) }
     }
 }
