@@ -4,12 +4,14 @@ import Launch
 import LinuxSystem
 
 /// The namespaces the shim holds for the pod: network, IPC and UTS are the shim's own, the shared PID namespace is that
-/// of a reaper it starts.
+/// of a reaper it starts, a user namespace is there for others to enter.
 final class Sandbox {
     /// PID 1 of the pod's PID namespace.
     private let reaper: PodReaper?
     /// The shim's own PID namespace, to come back to.
     private let ownPID: OwnedDescriptor
+    /// nil for the host's.
+    let users: PodUsers?
 
     init(_ plan: SandboxPlan) throws(StepFailure) {
         var new: Namespaces = []
@@ -19,7 +21,12 @@ final class Sandbox {
         ownPID = try step("open own PID namespace") { () throws(SwiftletError) in
             try openFile("/proc/self/ns/pid", O_RDONLY)
         }
-        if !new.isEmpty { try step("make the pod's namespaces") { () throws(SwiftletError) in try new.unshare() } }
+        let users = try step("make the pod's namespaces") { () throws(SwiftletError) -> PodUsers? in
+            if let owners = plan.owners { return try PodUsers(owners, entering: new) }
+            if !new.isEmpty { try new.unshare() }
+            return nil
+        }
+        self.users = users
         if plan.newNetwork {
             try step("bring loopback up") { () throws(SwiftletError) in try bringUp(interface: "lo") }
         }
@@ -30,12 +37,14 @@ final class Sandbox {
         }
         for sysctl in plan.sysctls {
             try step("set sysctl \(printable(sysctl.name))") { () throws(SwiftletError) in
-                try ProcFile.writeSysctl(sysctl.name, sysctl.value)
+                guard let users else { return try ProcFile.writeSysctl(sysctl.name, sysctl.value) }
+                // Those of the IPC namespace are for its owner alone, and ids in values are the pod's.
+                try users.runAsRoot { () throws(SwiftletError) in try ProcFile.writeSysctl(sysctl.name, sysctl.value) }
             }
         }
         if plan.sharedPID {
             reaper = try step("start the pod's PID 1") { () throws(SwiftletError) in
-                try PodReaper(cgroup: plan.cgroup)
+                try PodReaper(cgroup: plan.cgroup, users)
             }
         } else {
             reaper = nil
@@ -48,7 +57,8 @@ final class Sandbox {
     ) throws(SwiftletError) -> ProcessHandle? {
         switch plan {
         case .node: return try cloneProcess(new: new, cgroup: cgroup)
-        case .container: return try cloneProcess(new: new.union(.pid), cgroup: cgroup)
+        // With a user namespace it is made from inside: see `continueAsSibling`.
+        case .container: return try cloneProcess(new: users == nil ? new.union(.pid) : new, cgroup: cgroup)
         case .pod:
             guard let reaper else {
                 throw SwiftletError(.failedPrecondition, "the pod has no shared PID namespace")
