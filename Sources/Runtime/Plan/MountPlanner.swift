@@ -1,6 +1,7 @@
 import CRI
 import Errors
 import Launch
+import LinuxSystem
 
 /// The mounts of a container: the standard ones and CRI's own, parents before children.
 struct MountPlanner {
@@ -9,6 +10,8 @@ struct MountPlanner {
     var files: SandboxFiles
     var privileged = false
     var readOnlyRoot = false
+    /// Of the pod's own user namespace.
+    var owners: IDMapping?
 
     struct Result: Equatable {
         var mounts: [MountPlan] = []
@@ -92,9 +95,6 @@ struct MountPlanner {
         guard !mount.hasImage || mount.image.image.isEmpty else {
             throw SwiftletError(.unimplemented, "image volumes are not supported yet", object: object)
         }
-        guard mount.uidMappings.isEmpty, mount.gidMappings.isEmpty else {
-            throw SwiftletError(.unimplemented, "id-mapped mounts are not supported yet", object: object)
-        }
         let source = try Paths.normalized(mount.hostPath, "host_path")
         do throws(SwiftletError) {
             guard try host.kind(source) != nil else {
@@ -104,6 +104,7 @@ struct MountPlanner {
             }
             let propagation = try propagation(mount, source)
             var attributes = try options(mount)
+            if try UserNamespaceSelection.mapsOwners(of: mount, sandbox: owners) { attributes.insert(.mappedOwners) }
             if mount.recursiveReadOnly {
                 guard mount.readonly, propagation == .private else {
                     throw .invalid("recursive_read_only needs readonly and private propagation")
