@@ -24,7 +24,7 @@ public final class HostVolumes: Sendable {
         logs = try Directory(making: logDirectory, mode: 0o755)
     }
 
-    private func blocking<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+    func blocking<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Result { try work() }) }
         }
@@ -37,7 +37,11 @@ public final class HostVolumes: Sendable {
         try await blocking { [self] in
             var paths: [String: String] = [:]
             for volume in pod.spec.volumes {
-                do { paths[volume.name] = try prepare(volume, of: pod) } catch {
+                do {
+                    let path = try prepare(volume, of: pod)
+                    if pod.spec.hostUsers == false { try checkOwnersCanBeMapped(path) }
+                    paths[volume.name] = path
+                } catch {
                     throw SwiftletError.wrapping(error).during(
                         "MountVolume.SetUp failed for volume", "\"\(printable(volume.name))\"")
                 }
@@ -202,7 +206,7 @@ public final class HostVolumes: Sendable {
     // MARK: Places
 
     /// A directory below the pod's own, made if it is missing.
-    private func directory(_ uid: String, _ names: String...) throws(SwiftletError) -> Directory {
+    func directory(_ uid: String, _ names: String...) throws(SwiftletError) -> Directory {
         try checkName(uid)
         var current = try openOrMake(uid, in: pods, mode: 0o700)
         for name in names {

@@ -3,6 +3,7 @@ import Errors
 import Glibc
 import ImageStore
 import Logging
+import PodLoop
 import PodNetwork
 
 /// The daemon's flags.
@@ -50,6 +51,14 @@ struct DaemonOptions: ParsableArguments {
     @Option(help: "The bridge pods are on. Default: swiftlet0, or one of its own for another --run.")
     var bridge: String?
 
+    @Option(
+        name: .customLong("userns-ids"),
+        help: ArgumentHelp(
+            "The machine's ids that pods with hostUsers: false get, 65536 each.",
+            discussion: "Default: what /etc/subuid and /etc/subgid give to user kubelet, or 65536:67108864.",
+            valueName: "first:count"))
+    var userIDs: String?
+
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
 
@@ -77,6 +86,9 @@ struct DaemonOptions: ParsableArguments {
             throw ValidationError("\(option) must be an absolute path, not \"\(path)\"")
         }
         do { _ = try imageLimits() } catch { throw ValidationError("\(error)") }
+        do { _ = try userIDs.map { try UserIDs(parsing: $0) } } catch {
+            throw ValidationError("--userns-ids: \(error)")
+        }
         // Every socket in it must fit the 107 bytes of sockaddr_un: the longest is sandboxes/<64>/shim.sock, which is reached by
         // descriptor; the plain ones are short.
         if run.utf8.count > 90 { throw ValidationError("--run is too long for the sockets in it: at most 90 bytes") }

@@ -13,10 +13,13 @@ struct NodeFacts {
 
     func settings(name: String, options: DaemonOptions) throws -> NodeSettings {
         let capacity = try capacity()
-        return NodeSettings(
+        var settings = NodeSettings(
             name: name, addresses: addresses(), capacity: capacity, allocatable: capacity, systemInfo: systemInfo(),
             logDirectory: options.root + "/logs", resolver: .init(resolvConf: text("/etc/resolv.conf")),
             seccompProfileDirectory: options.root + "/seccomp")
+        let ids = try options.userIDs.map { text throws(SwiftletError) in try UserIDs(parsing: text) }
+        settings.userIDs = try ids ?? UserIDs(subuid: text("/etc/subuid"), subgid: text("/etc/subgid")) ?? .standard
+        return settings
     }
 
     private func capacity() throws -> [String: Quantity] {

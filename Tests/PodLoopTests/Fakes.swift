@@ -353,9 +353,15 @@ final class FakeVolumes: VolumeManager {
         var failure: SwiftletError?
         var onDisk: [String] = []
         var removed: [String] = []
+        var userRanges: [String: String] = [:]
     }
 
     let state = Mutex(State())
+
+    func keepUserRange(_ text: String, pod: PodReference) async throws {
+        state.withLock { $0.userRanges[pod.uid] = text }
+    }
+    func userRanges() async throws -> [String: String] { state.withLock { $0.userRanges } }
 
     func setUp(_ pod: Pod) async throws -> [String: String] {
         try state.withLock { state in
@@ -373,6 +379,11 @@ final class FakeVolumes: VolumeManager {
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "bye" }
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws { state.withLock { _ = $0.up.remove(pod.uid) } }
-    func remove(_ pod: PodReference) async throws { state.withLock { $0.removed.append(pod.uid) } }
+    func remove(_ pod: PodReference) async throws {
+        state.withLock { state in
+            state.removed.append(pod.uid)
+            state.userRanges[pod.uid] = nil
+        }
+    }
     func podUIDs() async throws -> [String] { state.withLock { $0.onDisk } }
 }

@@ -16,6 +16,8 @@ public struct NodeSettings: Sendable {
     public var resolver: Resolver
     /// The directory that `localhostProfile` of a seccomp profile is below; absolute.
     public var seccompProfileDirectory: String
+    /// For pods with `hostUsers: false`.
+    public var userIDs = UserIDs.standard
 
     public struct Resolver: Sendable, Equatable {
         public var nameservers: [String]
