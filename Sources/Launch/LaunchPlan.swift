@@ -82,6 +82,8 @@ public struct MountPlan: Sendable, Equatable {
         public static let relativeAccessTime = Attributes(rawValue: 32)
         /// The attributes go to every mount below as well (recursive read-only).
         public static let recursive = Attributes(rawValue: 64)
+        /// In a pod with a user namespace of its own: files show the pod's ids, and nothing on disk changes.
+        public static let mappedOwners = Attributes(rawValue: 128)
     }
 
     public var source: Source

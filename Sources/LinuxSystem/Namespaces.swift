@@ -48,6 +48,13 @@ public func cloneProcess(new namespaces: Namespaces, cgroup: Int32?) throws(Swif
     return pid == 0 ? nil : ProcessHandle(pid: pid, descriptor: OwnedDescriptor(owning: pidfd))
 }
 
+/// clone3(2) as above, but the child's parent is the caller's own (CLONE_PARENT).
+public func cloneSibling(new namespaces: Namespaces) throws(SwiftletError) -> ProcessHandle? {
+    var pidfd: Int32 = -1
+    let pid = try check(swl_clone3_sibling(namespaces.rawValue | swl_clone_pidfd, &pidfd), "clone3")
+    return pid == 0 ? nil : ProcessHandle(pid: pid, descriptor: OwnedDescriptor(owning: pidfd))
+}
+
 /// Brings an interface of the calling thread's network namespace up (netdevice(7)).
 public func bringUp(interface name: String) throws(SwiftletError) {
     try check(swl_interface_up(name), "bring up", name)

@@ -32,6 +32,19 @@ public struct ProcessHandle: ~Copyable, Sendable {
         descriptor = OwnedDescriptor(owning: try check(swl_pidfd_open(pid), "pidfd_open", String(pid)))
     }
 
+    /// The process of a pidfd that came from somebody else: its number here, as /proc/self/fdinfo tells.
+    public init(adopting descriptor: consuming OwnedDescriptor) throws(SwiftletError) {
+        let file = try openFile("/proc/self/fdinfo/\(descriptor.raw)", O_RDONLY)
+        let text = String(decoding: try readAll(file.raw, name: "fdinfo"), as: UTF8.self)
+        let line = text.split(separator: "\n").first { $0.hasPrefix("Pid:") }
+        // -1: it has been reaped; 0: it is none of this PID namespace.
+        guard let pid = (line?.dropFirst(4).filter { !$0.isWhitespace }).flatMap({ Int32($0) }), pid > 0 else {
+            throw .notFound("process of a descriptor", "")
+        }
+        self.pid = pid
+        self.descriptor = descriptor
+    }
+
     /// pidfd_send_signal(2); `.notFound` when it has ended.
     public borrowing func signal(_ number: Int32) throws(SwiftletError) {
         try check(swl_pidfd_send_signal(descriptor.raw, number), "pidfd_send_signal", "process \(pid)")

@@ -37,6 +37,12 @@ public struct IDMapping: Sendable, Equatable {
     /// As above, of a group.
     public func outside(group id: UInt32) -> UInt32? { IDMapping.outside(id, groups) }
 
+    /// The ids inside, as a person reads them: `0-65535`.
+    public var text: String {
+        let ranges = users == groups ? users : users + groups
+        return ranges.map { "\($0.inside)-\(UInt64($0.inside) + UInt64($0.count) - 1)" }.joined(separator: ", ")
+    }
+
     private static func outside(_ id: UInt32, _ ranges: [IDRange]) -> UInt32? {
         ranges.first { id >= $0.inside && id - $0.inside < $0.count }
             .flatMap { UInt32(exactly: UInt64($0.outside) + UInt64(id - $0.inside)) }
@@ -44,18 +50,25 @@ public struct IDMapping: Sendable, Equatable {
 }
 
 /// Makes a user namespace with this mapping that no process lives in, and gives a descriptor of it: for mounts' owners
-/// (`DetachedMount.mapOwners`). Errors: ENOSPC where the machine allows no (more) user namespaces.
-public func makeUserNamespace(_ mapping: IDMapping) throws(SwiftletError) -> OwnedDescriptor {
+/// (`DetachedMount.mapOwners`). The calling thread enters the `others`, which are new ones that belong to it; the thread itself
+/// stays in its own user namespace. Errors: ENOSPC where the machine allows no (more) user namespaces.
+public func makeUserNamespace(
+    _ mapping: IDMapping, entering others: Namespaces = []
+) throws(SwiftletError) -> OwnedDescriptor {
     let size = 16384
     let stack = UnsafeMutableRawPointer.allocate(byteCount: size, alignment: 16)
     var pidfd: Int32 = -1
-    let pid = swl_clone_idle(Namespaces.user.rawValue, stack, size, &pidfd)
+    let pid = swl_clone_idle(others.union(.user).rawValue, stack, size, &pidfd)
     guard pid > 0 else {
         stack.deallocate()
         throw systemError(-pid, "clone3", "user namespace")
     }
     let process = ProcessHandle(pid: pid, descriptor: OwnedDescriptor(owning: pidfd))
-    let outcome = Result { () throws(SwiftletError) in try fill(pid, mapping) }
+    let outcome = Result { () throws(SwiftletError) in
+        let namespace = try fill(pid, mapping)
+        if !others.isEmpty { try others.enter(of: process) }
+        return namespace.release()
+    }
     try process.signal(SIGKILL)
     _ = try process.wait()
     // It runs on the stack until it is gone.
@@ -64,12 +77,12 @@ public func makeUserNamespace(_ mapping: IDMapping) throws(SwiftletError) -> Own
     return OwnedDescriptor(owning: try outcome.get())
 }
 
-private func fill(_ pid: Int32, _ mapping: IDMapping) throws(SwiftletError) -> Int32 {
+private func fill(_ pid: Int32, _ mapping: IDMapping) throws(SwiftletError) -> OwnedDescriptor {
     let namespace = try openFile("/proc/\(pid)/ns/user", O_RDONLY)
     for (file, ranges) in [("uid_map", mapping.users), ("gid_map", mapping.groups)] {
         let text = ranges.map { "\($0.inside) \($0.outside) \($0.count)\n" }.joined()
         let map = try openFile("/proc/\(pid)/\(file)", O_WRONLY)
         try writeAll(map.raw, text, name: file)
     }
-    return namespace.release()
+    return namespace
 }

@@ -28,7 +28,7 @@ public final class HostVolumes: Sendable {
         claimsPath = try pathOf(claims.descriptor.raw)
     }
 
-    private func blocking<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
+    func blocking<T: Sendable>(_ work: @escaping @Sendable () throws -> T) async throws -> T {
         try await withCheckedThrowingContinuation { continuation in
             queue.async { continuation.resume(with: Result { try work() }) }
         }
@@ -43,7 +43,9 @@ public final class HostVolumes: Sendable {
             for volume in pod.spec.volumes {
                 do {
                     if volume.image != nil { continue }
-                    paths[volume.name] = try prepare(volume, files[volume.name], of: pod)
+                    let path = try prepare(volume, files[volume.name], of: pod)
+                    if pod.spec.hostUsers == false { try checkOwnersCanBeMapped(path) }
+                    paths[volume.name] = path
                 } catch {
                     throw SwiftletError.wrapping(error).during(
                         "MountVolume.SetUp failed for volume", "\"\(printable(volume.name))\"")
@@ -234,7 +236,7 @@ public final class HostVolumes: Sendable {
     // MARK: Places
 
     /// A directory below the pod's own, made if it is missing.
-    private func directory(_ uid: String, _ names: String...) throws(SwiftletError) -> Directory {
+    func directory(_ uid: String, _ names: String...) throws(SwiftletError) -> Directory {
         try checkName(uid)
         var current = try openOrMake(uid, in: pods, mode: 0o700)
         for name in names {

@@ -6,9 +6,14 @@ import LinuxSystem
 /// A container's first process on its way from clone to exec: carries the plan out from top to bottom.
 struct ContainerChild {
     let plan: LaunchPlan
+    /// nil in the host's user namespace.
+    private let users: PodUsers?
     private let reporter = LaunchReporter()
 
-    init(_ plan: LaunchPlan) { self.plan = plan }
+    init(_ plan: LaunchPlan, _ users: PodUsers?) {
+        self.plan = plan
+        self.users = users
+    }
 
     func run(_ streams: ChildStreams, reports: Int32) -> Never {
         do throws(StepFailure) {
@@ -23,11 +28,11 @@ struct ContainerChild {
 
     private func prepare(_ streams: ChildStreams, _ reports: Int32) throws(StepFailure) {
         try step("arrange descriptors") { () throws(SwiftletError) in
-            try arrangeDescriptors(streams, reports: reports)
+            try arrangeDescriptors(streams, reports: reports, also: users?.namespace.raw)
         }
         try step("start afresh") { () throws(SwiftletError) in try startAfresh() }
         try adjustOOMScore(plan.process)
-        if plan.newCgroupNamespace {
+        if plan.newCgroupNamespace, users == nil {
             try step("make a cgroup namespace") { () throws(SwiftletError) in try Namespaces.cgroup.unshare() }
         }
         // Modes come out as the plan says.
@@ -37,16 +42,18 @@ struct ContainerChild {
     private func buildRoot() throws(StepFailure) {
         // Before the tree is made slave: a clone of a shared mount stays its peer, which is what Bidirectional wants.
         var sources: [MountSource?] = []
-        for mount in plan.mounts { sources.append(try MountSource(mount)) }
-        let null = try step("open /dev/null") { () throws(SwiftletError) in try NullDevice() }
+        for mount in plan.mounts { sources.append(try MountSource(mount, mapped: users != nil)) }
         try step("part from the host's mounts") { () throws(SwiftletError) in
             let hostRoot = try openDirectory("/")
             try setMountPropagation(hostRoot.raw, MountPropagationFlag.slave, recursive: true)
         }
-        for (index, mount) in plan.mounts.enumerated() {
-            if let source = try MountSource(layersOf: mount, at: plan.recordDirectory) { sources[index] = source }
+        if users == nil {
+            for (index, mount) in plan.mounts.enumerated() {
+                if let source = try MountSource(layersOf: mount, at: plan.recordDirectory) { sources[index] = source }
+            }
         }
-        let root = try mountRoot(plan)
+        let root = try makeRoot()
+        let null = try step("open /dev/null") { () throws(SwiftletError) in try NullDevice() }
         let mounter = Mounter()
         for (mount, source) in zip(plan.mounts, sources) { try mounter.mount(mount, source, in: root) }
         for device in plan.devices { try makeDevice(device, in: root) }
@@ -57,6 +64,24 @@ struct ContainerChild {
         for path in plan.readOnlyPaths { try masker.makeReadOnly(path, in: root) }
         try makeWorkingDirectory(root)
         try enter(root)
+    }
+
+    /// In a pod with a user namespace of its own all that takes the host's root has been done after it: the rest is for the pod's.
+    private func makeRoot() throws(StepFailure) -> RootDirectory {
+        guard let users else { return try mountRoot(plan) }
+        let tree = try mappedRoot(plan, owners: extraDescriptor)
+        var new: Namespaces = .mount
+        if plan.newCgroupNamespace { new.insert(.cgroup) }
+        if plan.pidNamespace == .container { new.insert(.pid) }
+        do throws(SwiftletError) {
+            try users.giveStreams(to: plan.process.user)
+            try continueAsSibling(in: extraDescriptor, new: new, reporter)
+            close(extraDescriptor)
+            // Where it hangs does not matter: the old root goes.
+            let place = try openDirectory("/")
+            try tree.attach(onto: place.raw, name: "/")
+        } catch { throw StepFailure("enter the pod's user namespace", error) }
+        return RootDirectory(OwnedDescriptor(owning: tree.release()))
     }
 
     private func setUpTerminal(_ root: borrowing RootDirectory) throws(StepFailure) {

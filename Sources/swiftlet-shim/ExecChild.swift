@@ -7,9 +7,13 @@ import LinuxSystem
 /// already, and in the pod's network, IPC and UTS namespaces, which are the shim's.
 struct ExecChild {
     let plan: ExecPlan
+    private let users: PodUsers?
     private let reporter = LaunchReporter()
 
-    init(_ plan: ExecPlan) { self.plan = plan }
+    init(_ plan: ExecPlan, _ users: PodUsers?) {
+        self.plan = plan
+        self.users = users
+    }
 
     func run(_ streams: ChildStreams, into container: borrowing ProcessHandle, reports: Int32) -> Never {
         do throws(StepFailure) {
@@ -30,7 +34,10 @@ struct ExecChild {
         } catch { throw StepFailure("start afresh", error) }
         try adjustOOMScore(plan.process)
         do throws(SwiftletError) {
-            try Namespaces([.mount, .cgroup]).enter(descriptor: extraDescriptor)
+            try users?.giveStreams(to: plan.process.user)
+            try Namespaces(users == nil ? [.mount, .cgroup] : [.user, .mount, .cgroup])
+                .enter(descriptor: extraDescriptor)
+            if users != nil { try settleAsRoot() }
             try closeDescriptors(from: UInt32(extraDescriptor))
         } catch {
             throw StepFailure("enter container \(plan.containerID)", error)

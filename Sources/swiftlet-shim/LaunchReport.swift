@@ -8,6 +8,8 @@ enum LaunchReport {
     case failed(LaunchFailure)
     /// Its terminal's master comes along.
     case terminal
+    /// Another process takes its place; its pidfd comes along.
+    case successor
     /// Nothing is left but exec. A `failed` may still follow.
     case ready
 
@@ -16,6 +18,7 @@ enum LaunchReport {
         case .failed(let failure): [1] + failure.encoded
         case .terminal: [2]
         case .ready: [3]
+        case .successor: [4]
         }
     }
 
@@ -24,6 +27,7 @@ enum LaunchReport {
         case 1: self = .failed(try LaunchFailure(decoding: Array(bytes.dropFirst())))
         case 2: self = .terminal
         case 3: self = .ready
+        case 4: self = .successor
         default: throw .invalid("an unknown report from a new process")
         }
     }

@@ -23,7 +23,7 @@ struct Launcher {
                 clone: { () throws(SwiftletError) in
                     try sandbox.clone(.mount, pid: plan.pidNamespace, target: target, cgroup: cgroup.raw)
                 },
-                child: { ContainerChild(plan).run(streams, reports: $0) })
+                child: { ContainerChild(plan, sandbox.users).run(streams, reports: $0) })
         }
         io.resume()
         return process
@@ -45,7 +45,7 @@ struct Launcher {
                     // case in that of its main process.
                     try sandbox.clone([], pid: .target(container.id), target: container, cgroup: cgroup.raw)
                 },
-                child: { ExecChild(plan).run(streams, into: container.process, reports: $0) })
+                child: { ExecChild(plan, sandbox.users).run(streams, into: container.process, reports: $0) })
         }
     }
 

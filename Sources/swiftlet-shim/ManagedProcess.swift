@@ -8,7 +8,7 @@ final class ManagedProcess {
     let id: String
     /// nil for a container; for an exec the id of its container.
     let containerID: String?
-    let process: ProcessHandle
+    private(set) var process: ProcessHandle
     let startedAt: Int64
     /// False while the last steps before exec are under way.
     private(set) var isRunning = false
@@ -76,7 +76,18 @@ final class ManagedProcess {
         case .terminal:
             guard let descriptor else { throw .invalid("a terminal without its descriptor") }
             if let io { try io.adopt(master: descriptor) } else { master = descriptor }
+        case .successor:
+            guard let descriptor else { throw .invalid("a successor without its descriptor") }
+            try replaceProcess(by: ProcessHandle(adopting: try duplicateDescriptor(descriptor.raw)))
         }
+    }
+
+    /// The process handed over and ends.
+    private func replaceProcess(by successor: consuming ProcessHandle) throws(SwiftletError) {
+        if let processWatch { loop.unwatch(processWatch) }
+        swap(&process, &successor)
+        processWatch = try loop.watch(process.descriptor.raw, .input) { [unowned self] _ in processEnded() }
+        try Predecessor(successor).reapWhenEnded(loop)
     }
 
     private func fail(_ failure: LaunchFailure) {

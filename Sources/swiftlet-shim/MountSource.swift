@@ -9,14 +9,17 @@ final class MountSource {
     let isDirectory: Bool
     let name: String
 
-    /// nil for a mount that is no bind.
-    init?(_ plan: MountPlan) throws(StepFailure) {
+    /// nil for a mount that is no bind. `mapped`: the user namespace in `extraDescriptor` maps the owners, where the plan says so.
+    init?(_ plan: MountPlan, mapped: Bool) throws(StepFailure) {
         guard case .bind(let path, let beneath, let recursive) = plan.source else { return nil }
         name = beneath.map { "\(path)/\($0)" } ?? path
         do throws(SwiftletError) {
             let origin = try MountSource.open(path, beneath)
             isDirectory = try status(origin.raw, name: name).isDirectory
-            tree = try DetachedMount(cloning: origin.raw, recursive: recursive, name: name)
+            tree =
+                mapped && plan.attributes.contains(.mappedOwners)
+                ? try DetachedMount(cloning: origin.raw, owners: extraDescriptor, recursive: recursive, name: name)
+                : try DetachedMount(cloning: origin.raw, recursive: recursive, name: name)
         } catch {
             throw StepFailure("bind \(printable(name)) at \(printable(plan.destination))", error)
         }

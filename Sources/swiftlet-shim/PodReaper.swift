@@ -10,16 +10,24 @@ final class PodReaper {
 
     let process: ProcessHandle
 
-    init(cgroup path: String) throws(SwiftletError) {
+    init(cgroup path: String, _ users: PodUsers?) throws(SwiftletError) {
         let cgroup = try openCgroup(path)
         let reports = try SocketPair(.messages)
-        let child = try cloneProcess(new: [.pid, .mount], cgroup: cgroup.raw)
+        let child = try cloneProcess(new: users == nil ? [.pid, .mount] : [], cgroup: cgroup.raw)
         switch consume child {
-        case .none: PodReaper.run(reports.second.raw)
-        case .some(let handle): process = handle
+        case .none: PodReaper.run(reports.second.raw, users)
+        case .some(let handle):
+            let parentEnd = reports.first
+            _ = consume reports.second
+            if users == nil {
+                process = handle
+            } else {
+                process = try PodReaper.awaitSuccessor(parentEnd.raw)
+                _ = try handle.wait()
+                _ = try handle.reap()
+            }
+            try PodReaper.awaitReady(parentEnd.raw)
         }
-        let parentEnd = reports.first
-        try PodReaper.awaitReady(parentEnd.raw)
     }
 
     func end() {
@@ -35,21 +43,41 @@ final class PodReaper {
             throw SwiftletError(.unknown, "it died while being set up")
         }
         switch try LaunchReport(Array(Scratch.buffer[..<receipt.count])) {
-        case .ready, .terminal: return
+        case .ready, .terminal, .successor: return
         case .failed(let failure):
             throw SwiftletError(.unknown, "\(failure.step): \(failure.message)", errno: failure.errno)
         }
     }
 
+    private static func awaitSuccessor(_ reports: Int32) throws(SwiftletError) -> ProcessHandle {
+        guard let receipt = try receive(reports, into: Scratch.buffer), receipt.count > 0 else {
+            throw SwiftletError(.unknown, "it died while being set up")
+        }
+        if case .failed(let failure) = try LaunchReport(Array(Scratch.buffer[..<receipt.count])) {
+            throw SwiftletError(.unknown, "\(failure.step): \(failure.message)", errno: failure.errno)
+        }
+        guard let descriptor = receipt.descriptors.first else { throw .invalid("a successor without its descriptor") }
+        return try ProcessHandle(adopting: OwnedDescriptor(owning: descriptor))
+    }
+
     // In the child.
 
-    private static func run(_ reports: Int32) -> Never {
+    private static func run(_ reports: Int32, _ users: PodUsers?) -> Never {
         let reporter = LaunchReporter()
         do throws(StepFailure) {
             try step("arrange descriptors") { () throws(SwiftletError) in
-                try arrangeDescriptors(ChildStreams(), reports: reports)
+                try arrangeDescriptors(ChildStreams(), reports: reports, also: users?.namespace.raw)
             }
-            try step("become PID 1") { () throws(SwiftletError) in try becomeNobody() }
+            if users != nil {
+                try step("enter the pod's user namespace") { () throws(SwiftletError) in
+                    try continueAsSibling(in: extraDescriptor, new: [.pid, .mount], reporter)
+                    try closeDescriptors(from: UInt32(extraDescriptor))
+                }
+            }
+            try step("become PID 1") { () throws(SwiftletError) in
+                if users == nil { try check(setsid(), "setsid") }
+                try becomeNobody(users.map { min($0.lastID, nobody) } ?? nobody)
+            }
             try step("report") { () throws(SwiftletError) in try reporter.send(.ready) }
         } catch {
             reporter.fail(error.failure)
@@ -58,8 +86,7 @@ final class PodReaper {
         while true { pause() }
     }
 
-    private static func becomeNobody() throws(SwiftletError) {
-        try check(setsid(), "setsid")
+    private static func becomeNobody(_ nobody: UInt32) throws(SwiftletError) {
         try ProcessAttributes.setName("swiftlet-init")
         CommandLine.overwriteTitle("swiftlet-init")
         // With SIGCHLD ignored the kernel reaps.

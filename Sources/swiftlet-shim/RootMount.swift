@@ -9,10 +9,7 @@ func mountRoot(_ plan: LaunchPlan) throws(StepFailure) -> RootDirectory {
     do throws(SwiftletError) {
         switch plan.rootFilesystem {
         case .overlay(let layersDirectory, let lowers, let upper, let work):
-            // A container's writable layer need not outlive a power cut.
-            let overlay = OverlayMount(
-                folder: layersDirectory, lowers: lowers, upper: upper, work: work, isVolatile: true)
-            try overlay.mount(at: plan.recordDirectory)
+            try overlay(layersDirectory, lowers, upper, work).mount(at: plan.recordDirectory)
         case .directory(let path):
             let origin = try openDirectory(path)
             let tree = try DetachedMount(cloning: origin.raw, recursive: false, name: path)
@@ -25,4 +22,29 @@ func mountRoot(_ plan: LaunchPlan) throws(StepFailure) -> RootDirectory {
     } catch {
         throw StepFailure("mount the root filesystem", error)
     }
+}
+
+/// The root filesystem, hanging nowhere, with the owners of its files mapped by a user namespace.
+func mappedRoot(_ plan: LaunchPlan, owners userNamespace: Int32) throws(StepFailure) -> DetachedMount {
+    do throws(SwiftletError) {
+        switch plan.rootFilesystem {
+        case .overlay(let layersDirectory, let lowers, let upper, let work):
+            try overlay(layersDirectory, lowers, upper, work)
+                .mount(at: plan.recordDirectory, owners: userNamespace)
+            let root = try openDirectory(plan.recordDirectory)
+            return try DetachedMount(cloning: root.raw, recursive: false, name: "overlay")
+        case .directory(let path):
+            let origin = try openDirectory(path)
+            let tree = try DetachedMount(cloning: origin.raw, owners: userNamespace, recursive: false, name: path)
+            try tree.setPropagation(MountPropagationFlag.private, recursive: false)
+            return tree
+        }
+    } catch {
+        throw StepFailure("mount the root filesystem", error)
+    }
+}
+
+private func overlay(_ folder: String, _ lowers: [String], _ upper: String, _ work: String) -> OverlayMount {
+    // A container's writable layer need not outlive a power cut.
+    OverlayMount(folder: folder, lowers: lowers, upper: upper, work: work, isVolatile: true)
 }

@@ -4,7 +4,7 @@ import Launch
 import LinuxSystem
 
 /// The namespaces the shim holds for the pod: network, IPC and UTS are the shim's own, the shared PID namespace is that
-/// of a reaper it starts.
+/// of a reaper it starts, a user namespace is there for others to enter.
 final class Sandbox {
     /// PID 1 of the pod's PID namespace.
     private let reaper: PodReaper?
@@ -12,6 +12,8 @@ final class Sandbox {
     private let ownPID: OwnedDescriptor
     /// Until `settle`.
     private var parameters: SystemParameters?
+    /// nil for the host's.
+    let users: PodUsers?
 
     init(_ plan: SandboxPlan) throws(StepFailure) {
         var new: Namespaces = []
@@ -21,7 +23,12 @@ final class Sandbox {
         ownPID = try step("open own PID namespace") { () throws(SwiftletError) in
             try openFile("/proc/self/ns/pid", O_RDONLY)
         }
-        if !new.isEmpty { try step("make the pod's namespaces") { () throws(SwiftletError) in try new.unshare() } }
+        let users = try step("make the pod's namespaces") { () throws(SwiftletError) -> PodUsers? in
+            if let owners = plan.owners { return try PodUsers(owners, entering: new) }
+            if !new.isEmpty { try new.unshare() }
+            return nil
+        }
+        self.users = users
         if plan.newNetwork {
             try step("bring loopback up") { () throws(SwiftletError) in try bringUp(interface: "lo") }
         }
@@ -30,10 +37,22 @@ final class Sandbox {
                 try setHostName(plan.hostname)
             }
         }
-        if !plan.sysctls.isEmpty { parameters = try Sandbox.set(plan.sysctls) }
+        if !plan.sysctls.isEmpty {
+            if let users {
+                // Those of the IPC namespace are for its owner alone, and ids in values are the pod's.
+                let parameters = try step("open procfs") { () throws(SwiftletError) in try SystemParameters() }
+                do throws(SwiftletError) {
+                    try users.runAsRoot { () throws(SwiftletError) in
+                        for sysctl in plan.sysctls { try parameters.write(sysctl.name, sysctl.value) }
+                    }
+                } catch { throw StepFailure("set sysctls", error) }
+            } else {
+                parameters = try Sandbox.set(plan.sysctls)
+            }
+        }
         if plan.sharedPID {
             reaper = try step("start the pod's PID 1") { () throws(SwiftletError) in
-                try PodReaper(cgroup: plan.cgroup)
+                try PodReaper(cgroup: plan.cgroup, users)
             }
         } else {
             reaper = nil
@@ -59,7 +78,8 @@ final class Sandbox {
     ) throws(SwiftletError) -> ProcessHandle? {
         switch plan {
         case .node: return try cloneProcess(new: new, cgroup: cgroup)
-        case .container: return try cloneProcess(new: new.union(.pid), cgroup: cgroup)
+        // With a user namespace it is made from inside: see `continueAsSibling`.
+        case .container: return try cloneProcess(new: users == nil ? new.union(.pid) : new, cgroup: cgroup)
         case .pod:
             guard let reaper else {
                 throw SwiftletError(.failedPrecondition, "the pod has no shared PID namespace")

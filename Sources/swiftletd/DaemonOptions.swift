@@ -3,6 +3,7 @@ import Errors
 import Glibc
 import ImageStore
 import Logging
+import PodLoop
 import PodNetwork
 
 /// The daemon's flags.
@@ -83,6 +84,14 @@ struct DaemonOptions: ParsableArguments {
             valueName: "seconds"))
     var cniTimeout: Int?
 
+    @Option(
+        name: .customLong("userns-ids"),
+        help: ArgumentHelp(
+            "The machine's ids that pods with hostUsers: false get, 65536 each.",
+            discussion: "Default: what /etc/subuid and /etc/subgid give to user kubelet, or 65536:67108864.",
+            valueName: "first:count"))
+    var userIDs: String?
+
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
 
@@ -136,6 +145,11 @@ struct DaemonOptions: ParsableArguments {
         do {
             _ = try imageLimits()
             _ = try cniSettings
+            _ = try userIDs.map { text throws(SwiftletError) in
+                do throws(SwiftletError) { return try UserIDs(parsing: text) } catch {
+                    throw error.during("--userns-ids")
+                }
+            }
         } catch { throw ValidationError("\(error)") }
         if cniConfigurations != nil, podCIDR != nil || bridge != nil {
             throw ValidationError(

@@ -16,7 +16,7 @@ struct NodeFacts {
     func settings(name: String, options: DaemonOptions) throws -> NodeSettings {
         let capacity = try capacity()
         let resolver = options.resolver
-        return NodeSettings(
+        var settings = NodeSettings(
             name: name, addresses: addresses(), capacity: capacity, allocatable: capacity, systemInfo: systemInfo(),
             logDirectory: options.root + "/logs",
             resolver: { () throws(SwiftletError) in
@@ -24,6 +24,9 @@ struct NodeFacts {
             },
             seccompProfileDirectory: options.root + "/seccomp", admission: admission(options),
             checkSeccompProfile: { path in try await onOwnThread { try Runtime.checkSeccompProfile(at: path) } })
+        let ids = try options.userIDs.map { text throws(SwiftletError) in try UserIDs(parsing: text) }
+        settings.userIDs = try ids ?? UserIDs(subuid: text("/etc/subuid"), subgid: text("/etc/subgid")) ?? .standard
+        return settings
     }
 
     private func admission(_ options: DaemonOptions) -> NodeAdmission {

@@ -236,7 +236,7 @@ private func pod(spec changes: [String: JSONValue] = [:], container: [String: JS
             ]),
             kind: "Pod")
         #expect(admission.object != nil)
-        #expect(admission.warnings.map { $0.prefix { $0 != ":" } } == ["spec.priorityClassName", "spec.hostUsers"])
+        #expect(admission.warnings.map { $0.prefix { $0 != ":" } } == ["spec.priorityClassName"])
     }
 
     @Test func dropsUnknownFieldsOnlyWhenTold() {

@@ -1,4 +1,5 @@
 import Errors
+import LinuxSystem
 import Testing
 
 @testable import Launch
@@ -58,6 +59,9 @@ struct CodecTests {
         var sandbox = SandboxPlan()
         sandbox.id = "s"
         sandbox.sharedPID = true
+        sandbox.owners = IDMapping(
+            users: [IDRange(inside: 0, outside: 65536, count: 10), IDRange(inside: 10, outside: 1, count: 1)],
+            groups: [])
         sandbox.sysctls = [.init("a.b", "1")]
         var exec = ExecPlan()
         exec.id = "e"

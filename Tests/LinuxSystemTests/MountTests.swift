@@ -1,8 +1,9 @@
 import Errors
 import Foundation
 import Glibc
-import LinuxSystem
 import Testing
+
+@testable import LinuxSystem
 
 private let needsRoot: ConditionTrait = .enabled(if: geteuid() == 0, "mounts: needs root")
 
@@ -107,4 +108,41 @@ struct MountTests {
         let error = #expect(throws: SwiftletError.self) { try makeUserNamespace(bad).raw == 0 }
         #expect(error?.errno == EINVAL && error?.object == "uid_map")
     }
+
+    @Test func namesFileSystems() throws {
+        let proc = try openDirectory("/proc")
+        #expect(try fileSystemType(of: proc.raw) == "proc")
+        let table = "21 1 8:1 / / rw - ext4 /dev/a rw\n22 21 0:5 / /x rw shared:1 master:2 - tmpfs - rw\n23 21 - 1\n"
+        #expect(fileSystemType(ofMount: "22", in: table) == "tmpfs")
+        #expect(fileSystemType(ofMount: "2", in: table) == nil && fileSystemType(ofMount: "", in: "\n") == nil)
+    }
+
+    @Test func refusesToMapWhatCannotBe() throws {
+        let namespace = try makeUserNamespace(IDMapping(base: 200_000))
+        let proc = try openDirectory("/proc/tty")
+        let error = #expect(throws: SwiftletError.self) {
+            try DetachedMount(cloning: proc.raw, owners: namespace.raw, recursive: false, name: "/proc/tty")
+                .descriptor.raw == 0
+        }
+        #expect(error?.message.contains("its file system, proc, cannot") == true)
+        #expect(error?.object == "/proc/tty")
+    }
+
+    @Test func newNamespacesBelongToTheUserNamespace() throws {
+        let seen = try DedicatedThread.wait("namespaces") { () throws(SwiftletError) -> [Bool] in
+            let before = try networkNamespace()
+            let owner = try makeUserNamespace(IDMapping(base: 200_000), entering: [.network, .uts])
+            let own = try openFile("/proc/thread-self/ns/net", O_RDONLY)
+            let found = OwnedDescriptor(owning: try check(ioctl(own.raw, 0xb701), "ioctl(NS_GET_USERNS)"))
+            return [
+                try status(found.raw).st_ino == status(owner.raw).st_ino, try networkNamespace() != before,
+            ]
+        }
+        #expect(seen == [true, true])
+    }
+}
+
+private func networkNamespace() throws(SwiftletError) -> UInt64 {
+    let file = try openFile("/proc/thread-self/ns/net", O_RDONLY)
+    return UInt64(try status(file.raw).st_ino)
 }

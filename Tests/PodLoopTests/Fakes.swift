@@ -392,9 +392,15 @@ final class FakeVolumes: VolumeManager {
         var failure: SwiftletError?
         var onDisk: [String] = []
         var removed: [String] = []
+        var userRanges: [String: String] = [:]
     }
 
     let state = Mutex(State())
+
+    func keepUserRange(_ text: String, pod: PodReference) async throws {
+        state.withLock { $0.userRanges[pod.uid] = text }
+    }
+    func userRanges() async throws -> [String: String] { state.withLock { $0.userRanges } }
 
     func setUp(_ pod: Pod, files: [String: [VolumeFile]]) async throws -> [String: String] {
         try state.withLock { state in
@@ -413,9 +419,14 @@ final class FakeVolumes: VolumeManager {
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "bye" }
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws { state.withLock { _ = $0.up.remove(pod.uid) } }
-    func remove(_ pod: PodReference) async throws { state.withLock { $0.removed.append(pod.uid) } }
     func removeClaim(namespace: String, name: String) async throws {
         state.withLock { $0.removedClaims.append("\(namespace)/\(name)") }
+    }
+    func remove(_ pod: PodReference) async throws {
+        state.withLock { state in
+            state.removed.append(pod.uid)
+            state.userRanges[pod.uid] = nil
+        }
     }
     func podUIDs() async throws -> [String] { state.withLock { $0.onDisk } }
 }

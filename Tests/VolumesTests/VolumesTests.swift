@@ -316,3 +316,33 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
         #expect(throws: SwiftletError.self) { try files[2].content.get() }
     }
 }
+
+@Suite(.enabled(if: isRoot, "needs root: mounts")) struct UserRangeFileTests {
+    let scratch: Scratch
+    init() throws { scratch = try Scratch() }
+
+    @Test func keptUntilThePodIsRemoved() async throws {
+        let reference = scratch.pod([]).reference
+        #expect(try await scratch.volumes.userRanges().isEmpty)
+        try await scratch.volumes.keepUserRange("first", pod: reference)
+        try await scratch.volumes.keepUserRange("second", pod: reference)
+        let again = try HostVolumes(podsDirectory: scratch.path + "/pods", logDirectory: scratch.path + "/logs")
+        #expect(try await again.userRanges() == ["u1": "second"])
+        try await again.tearDown(reference)
+        #expect(try await again.userRanges() == ["u1": "second"])
+        try await again.remove(reference)
+        #expect(try await again.userRanges().isEmpty)
+    }
+
+    @Test func aVolumeThatCannotBeMappedIsNamed() async throws {
+        var pod = scratch.pod([hostPath("/proc/tty", .directory)])
+        #expect(try await scratch.volumes.setUp(pod)["host"] == "/proc/tty")
+        pod.spec.hostUsers = false
+        let error = await #expect(throws: SwiftletError.self) { try await scratch.volumes.setUp(pod) }
+        for part in ["\"host\"", "/proc/tty", "its file system, proc, cannot"] {
+            #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
+        }
+        pod.spec.volumes = [hostPath("/no/such", .unchecked)]
+        #expect(try await scratch.volumes.setUp(pod)["host"] == "/no/such")
+    }
+}

@@ -37,6 +37,12 @@ static inline int swl_clone3_fork(uint64_t flags, int *pidfd, int cgroup) {
     return (int)syscall(SYS_clone3, &args, sizeof args);
 }
 
+// As above, a child of the caller's own parent; its exit signal is the caller's.
+static inline int swl_clone3_sibling(uint64_t flags, int *pidfd) {
+    struct clone_args args = {.flags = flags | CLONE_PARENT, .pidfd = (uint64_t)(uintptr_t)pidfd};
+    return (int)syscall(SYS_clone3, &args, sizeof args);
+}
+
 // What a program is started with; see spawn.c.
 struct swl_spawn {
     // -1 for the program that lies at `path`.

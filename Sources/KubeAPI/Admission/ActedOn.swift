@@ -6,7 +6,7 @@ enum ActedOn {
     /// A structure and the fields of it that matter; structures that are not listed matter as a whole.
     private static let table = """
         PodSpec containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds nodeName
-        PodSpec hostNetwork hostPID hostIPC shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
+        PodSpec hostNetwork hostPID hostIPC hostUsers shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
         PodSpec hostnameOverride readinessGates resources subdomain setHostnameAsFQDN
         Container name image command args workingDir ports env envFrom resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle

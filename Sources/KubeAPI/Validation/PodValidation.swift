@@ -61,6 +61,7 @@ extension Validator {
         for gate in spec["readinessGates"].elements { check(gate["conditionType"], Names.qualified) }
         resources(spec["resources"])
         podSecurity(spec)
+        hostUsers(spec)
         dns(spec)
         hostAliases(spec["hostAliases"])
         for toleration in spec["tolerations"].elements { self.toleration(toleration) }

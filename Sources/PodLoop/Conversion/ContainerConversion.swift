@@ -9,6 +9,8 @@ struct ContainerConversion {
     let node: NodeSettings
     let podAddresses: [String]
     var sources = PodSources()
+    /// The ids of the pod's user namespace; nil in the host's.
+    var users: UserRange?
 
     /// `mounts` are made by whoever prepared the volumes. Throws what Kubernetes shows as CreateContainerConfigError.
     func config(attempt: UInt32, image: CRIImage, mounts: [CRIMount]) throws(SwiftletError) -> CRIContainerConfig {
@@ -28,7 +30,13 @@ struct ContainerConversion {
             pair.value.append(contentsOf: variable.value.utf8)
             return pair
         }
-        config.mounts = mounts
+        config.mounts = mounts.map { mount in
+            guard let users else { return mount }
+            var mount = mount
+            mount.uidMappings = [users.mapping]
+            mount.gidMappings = [users.mapping]
+            return mount
+        }
         config.labels = podLabels(pod.reference)
         config.labels[Label.containerName] = container.name
         config.annotations = annotations(attempt)
@@ -38,7 +46,7 @@ struct ContainerConversion {
         config.tty = container.tty == true
         config.linux.resources = linuxResources(container.resources ?? ResourceRequirements())
         config.linux.resources.oomScoreAdj = outOfMemoryScore(container, in: pod, nodeMemory: node.memory)
-        config.linux.securityContext = try SecurityConversion(pod: pod, container: container, node: node)
+        config.linux.securityContext = try SecurityConversion(pod: pod, container: container, node: node, users: users)
             .context(imageUser: ImageUser(image))
         config.stopSignal = try stopSignal()
         return config

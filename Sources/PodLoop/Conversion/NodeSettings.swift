@@ -20,6 +20,8 @@ public struct NodeSettings: Sendable {
     public var admission: NodeAdmission
     /// Throws what is wrong with the profile file at an absolute path.
     public var checkSeccompProfile: @Sendable (String) async throws -> Void
+    /// For pods with `hostUsers: false`.
+    public var userIDs = UserIDs.standard
 
     public struct Resolver: Sendable, Equatable {
         public var nameservers: [String]

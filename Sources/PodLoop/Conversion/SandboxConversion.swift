@@ -6,6 +6,8 @@ import KubeAPI
 struct SandboxConversion {
     let pod: Pod
     let node: NodeSettings
+    /// The ids of its user namespace; nil in the host's.
+    var users: UserRange?
 
     private var reference: PodReference { pod.reference }
 
@@ -48,7 +50,7 @@ struct SandboxConversion {
         for sysctl in pod.spec.securityContext?.sysctls ?? [] { linux.sysctls[sysctl.name] = sysctl.value }
         linux.resources = podResources(pod)
         var security = CRILinuxSandboxSecurityContext()
-        security.namespaceOptions = namespaces(of: pod)
+        security.namespaceOptions = namespaces(of: pod, users)
         security.privileged = pod.spec.allContainers.contains { $0.securityContext?.privileged == true }
         if let user = pod.spec.securityContext?.runAsUser {
             security.runAsUser.value = user
@@ -122,11 +124,12 @@ func fullHostname(of pod: Pod) -> String? {
 }
 
 /// The pod's namespaces; the same for its sandbox and its containers.
-func namespaces(of pod: Pod) -> CRINamespaceOption {
+func namespaces(of pod: Pod, _ users: UserRange? = nil) -> CRINamespaceOption {
     var options = CRINamespaceOption()
     options.network = pod.spec.hostNetwork == true ? .node : .pod
     options.ipc = pod.spec.hostIPC == true ? .node : .pod
     options.pid = pod.spec.hostPID == true ? .node : pod.spec.shareProcessNamespace == true ? .pod : .container
+    if let users { options.usernsOptions = users.options }
     return options
 }
 

@@ -17,6 +17,7 @@ struct SecurityConversion {
     let pod: Pod
     let container: Container
     let node: NodeSettings
+    var users: UserRange?
 
     private var own: SecurityContext? { container.securityContext }
     private var pods: PodSecurityContext? { pod.spec.securityContext }
@@ -30,7 +31,7 @@ struct SecurityConversion {
         try checkNonRoot(imageUser)
         var context = CRILinuxContainerSecurityContext()
         context.privileged = isPrivileged
-        context.namespaceOptions = namespaces(of: pod)
+        context.namespaceOptions = namespaces(of: pod, users)
         context.readonlyRootfs = own?.readOnlyRootFilesystem == true
         if let user = runAsUser { context.runAsUser.value = user }
         try setGroups(&context, imageUser)

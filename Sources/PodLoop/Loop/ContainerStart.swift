@@ -16,10 +16,12 @@ struct ContainerStart: Sendable {
     func run() async throws(StartError) -> String {
         let image = try await ImageRule(context: context).image(for: container, pod: pod)
         let config: CRIContainerConfig
+        let users: UserRange?
         do {
+            users = try await context.users.range(for: pod)
             let conversion = ContainerConversion(
                 pod: pod, container: container, node: context.settings, podAddresses: addresses,
-                sources: try await PodSources(of: pod, in: context.cluster))
+                sources: try await PodSources(of: pod, in: context.cluster), users: users)
             try await context.volumes.makeLogDirectory(container: container.name, pod: pod.reference)
             let mounts = try await self.mounts(conversion)
             config = try conversion.config(attempt: attempt, image: image, mounts: mounts)
@@ -28,7 +30,7 @@ struct ContainerStart: Sendable {
             await failed(error)
             throw error
         }
-        let id = try await create(config)
+        let id = try await create(config, users)
         try await start(id)
         return id
     }
@@ -60,13 +62,13 @@ struct ContainerStart: Sendable {
         }
     }
 
-    private func create(_ config: CRIContainerConfig) async throws(StartError) -> String {
+    private func create(_ config: CRIContainerConfig, _ users: UserRange?) async throws(StartError) -> String {
         var request = CRICreateContainerRequest()
         request.podSandboxID = sandbox.id
         request.config = config
         do {
-            request.sandboxConfig = try SandboxConversion(pod: pod, node: context.settings).config(
-                attempt: sandbox.attempt)
+            request.sandboxConfig = try SandboxConversion(pod: pod, node: context.settings, users: users)
+                .config(attempt: sandbox.attempt)
             let id = try await context.runtime.createContainer(request).containerID
             await record(.normal, "Created", "Container created")
             return id

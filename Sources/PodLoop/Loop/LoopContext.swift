@@ -9,6 +9,7 @@ struct LoopContext: Sendable {
     let cluster: any ClusterAPI
     let runtime: any RuntimeService & ImageService
     let volumes: any VolumeManager
+    let users: UserNamespaces
     let reconciler: Reconciler
     let now: @Sendable () -> Timestamp
     let log: Logger

@@ -39,6 +39,7 @@ public actor PodLoop {
     ) {
         context = LoopContext(
             settings: settings, cluster: cluster, runtime: runtime, volumes: volumes,
+            users: UserNamespaces(ids: settings.userIDs, volumes: volumes, runtime: runtime),
             reconciler: Reconciler(hostAddresses: settings.addresses, admission: settings.admission), now: now,
             log: log)
         observer = RuntimeObserver(runtime: runtime)
@@ -230,6 +231,7 @@ public actor PodLoop {
                 context.log.notice("removing the files of pod \(printable(uid)), which is gone")
                 try await context.volumes.tearDown(PodReference(namespace: "", name: "", uid: uid))
                 try await context.volumes.remove(PodReference(namespace: "", name: "", uid: uid))
+                await context.users.release(uid)
             }
         } catch {
             context.log.warning("remove files of pods that are gone: \(SwiftletError.wrapping(error))")

@@ -285,6 +285,7 @@ actor PodWorker {
 
     private func remove(_ wanted: DesiredPod) async throws {
         try await context.volumes.remove(wanted.reference)
+        await context.users.release(wanted.reference.uid)
         if wanted.pod != nil { try await context.cluster.removePod(wanted.reference) }
         isGone = true
     }
@@ -316,7 +317,9 @@ actor PodWorker {
         }
         do {
             var request = CRIRunPodSandboxRequest()
-            request.config = try SandboxConversion(pod: pod, node: context.settings).config(attempt: attempt)
+            request.config = try SandboxConversion(
+                pod: pod, node: context.settings, users: try await context.users.range(for: pod)
+            ).config(attempt: attempt)
             _ = try await context.runtime.runPodSandbox(request)
         } catch {
             let message = "Failed to create pod sandbox: \(SwiftletError.wrapping(error))"

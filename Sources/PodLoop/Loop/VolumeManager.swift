@@ -22,6 +22,10 @@ public protocol VolumeManager: Sendable {
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String
     /// The text of the machine's own /etc/hosts.
     func nodeHostsFile() async throws -> String
+    /// Keeps which ids the pod's user namespace has, durably, whole or not at all; until `remove`.
+    func keepUserRange(_ text: String, pod: PodReference) async throws
+    /// What was kept, by the pods' uids.
+    func userRanges() async throws -> [String: String]
     /// Unmounts and removes the pod's volumes.
     func tearDown(_ pod: PodReference) async throws
     /// Removes all the pod's files, logs included; the volumes first.

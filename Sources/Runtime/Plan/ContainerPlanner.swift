@@ -3,6 +3,7 @@ import Cgroups
 import Errors
 import ImageStore
 import Launch
+import LinuxSystem
 import OCI
 
 /// Joins what the client says of a container with what its image and its sandbox say, into a launch plan.
@@ -34,6 +35,8 @@ struct ContainerPlanner {
         var deviceRules: [DeviceRule]?
         /// Places of the image's volumes that nothing is mounted over. The caller makes them.
         var imageVolumes: [String]
+        /// Of the pod's own user namespace.
+        var owners: IDMapping?
     }
 
     var surroundings: Surroundings
@@ -51,10 +54,12 @@ struct ContainerPlanner {
         }
         let user = try ContainerUser.resolve(
             request(context), imageUser: image.user, database: try surroundings.accounts())
+        try user.check(isIn: sandbox.namespaces.owners)
         var plan = LaunchPlan()
         plan.rootReadOnly = context.readonlyRootfs
         plan.pidNamespace = try sandbox.namespaces.pidNamespace(container: context.namespaceOptions)
-        plan.newCgroupNamespace = !context.privileged
+        // In a user namespace only cgroups of a namespace that belongs to it can be shown.
+        plan.newCgroupNamespace = !context.privileged || sandbox.namespaces.owners != nil
         try fill(mounts: config, into: &plan)
         plan.maskedPaths = context.privileged ? [] : try context.maskedPaths.map(masked)
         plan.readOnlyPaths = context.privileged ? [] : try context.readonlyPaths.map(masked)
@@ -64,14 +69,15 @@ struct ContainerPlanner {
             plan: plan, user: user, stopSignal: try stopSignal(config, image: image),
             deviceRules: context.privileged
                 ? nil : try DevicePlanner.rules(config.devices, host: surroundings.host),
-            imageVolumes: try ImageVolumePaths.needed(image.volumes, besides: plan.mounts))
+            imageVolumes: try ImageVolumePaths.needed(image.volumes, besides: plan.mounts),
+            owners: sandbox.namespaces.owners)
     }
 
     private func fill(mounts config: CRIContainerConfig, into plan: inout LaunchPlan) throws(SwiftletError) {
         let context = config.linux.securityContext
         let planner = MountPlanner(
             host: surroundings.host, files: sandbox.files, privileged: context.privileged,
-            readOnlyRoot: context.readonlyRootfs, images: imageSources)
+            readOnlyRoot: context.readonlyRootfs, images: imageSources, owners: sandbox.namespaces.owners)
         let mounts = try planner.plan(config.mounts)
         plan.mounts = mounts.mounts
         plan.rootPropagation = mounts.rootPropagation

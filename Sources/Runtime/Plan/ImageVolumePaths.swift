@@ -33,6 +33,9 @@ enum ImageVolumePaths {
     /// They are mounted before all else, so that whatever the client or the runtime mounts lies over them, also where links
     /// in the image lead two different paths to one place.
     static func mounts(_ volumes: [(path: String, directory: String)]) -> [MountPlan] {
-        volumes.map { MountPlan(.bind(path: $0.directory, beneath: nil, recursive: false), at: $0.path) }
+        volumes.map {
+            MountPlan(
+                .bind(path: $0.directory, beneath: nil, recursive: false), at: $0.path, attributes: .mappedOwners)
+        }
     }
 }

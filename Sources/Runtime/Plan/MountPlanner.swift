@@ -1,6 +1,7 @@
 import CRI
 import Errors
 import Launch
+import LinuxSystem
 
 /// The mounts of a container: the standard ones and CRI's own, parents before children.
 struct MountPlanner {
@@ -11,6 +12,8 @@ struct MountPlanner {
     var readOnlyRoot = false
     /// What the mounts of images show, by container path as requested.
     var images: [String: MountPlan.Source] = [:]
+    /// Of the pod's own user namespace.
+    var owners: IDMapping?
 
     struct Result: Equatable {
         var mounts: [MountPlan] = []
@@ -91,9 +94,14 @@ struct MountPlanner {
         let destination = try Paths.normalized(mount.containerPath, "container_path")
         let object = "mount \(printable(destination))"
         guard destination != "/" else { throw .invalid("nothing can be mounted over the root", object: object) }
-        if mount.showsImage { return try image(mount, at: destination) }
-        guard mount.uidMappings.isEmpty, mount.gidMappings.isEmpty else {
-            throw SwiftletError(.unimplemented, "id-mapped mounts are not supported yet", object: object)
+        if mount.showsImage {
+            // Its owners are not mapped yet: all of it would be nobody's.
+            guard owners == nil else {
+                throw SwiftletError(
+                    .unimplemented, "image volumes of pods with a user namespace are not supported yet", object: object,
+                    hint: "leave hostUsers at its default, true")
+            }
+            return try image(mount, at: destination)
         }
         let source = try Paths.normalized(mount.hostPath, "host_path")
         do throws(SwiftletError) {
@@ -104,6 +112,7 @@ struct MountPlanner {
             }
             let propagation = try propagation(mount, source)
             var attributes = try options(mount)
+            if try UserNamespaceSelection.mapsOwners(of: mount, sandbox: owners) { attributes.insert(.mappedOwners) }
             if mount.recursiveReadOnly {
                 guard mount.readonly, propagation == .private else {
                     throw .invalid("recursive_read_only needs readonly and private propagation")

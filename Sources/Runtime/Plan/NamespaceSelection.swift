@@ -1,12 +1,15 @@
 import CRI
 import Errors
 import Launch
+import LinuxSystem
 
 /// The namespaces of a sandbox and of its containers by CRI's `NamespaceOption`.
 struct NamespaceSelection: Sendable, Equatable {
     var network: CRINamespaceMode
     var ipc: CRINamespaceMode
     var pid: CRINamespaceMode
+    /// The ids of a user namespace of the pod's own; nil for the host's.
+    var owners: IDMapping?
 
     /// The host's network brings the host's name with it.
     var hostNetwork: Bool { network == .node }
@@ -25,23 +28,19 @@ struct NamespaceSelection: Sendable, Equatable {
         guard pid == .pod || pid == .container || pid == .node else {
             throw .invalid("the PID namespace of a sandbox is POD, CONTAINER or NODE, not \(options.pid)")
         }
-        try NamespaceSelection.refuseUserNamespace(options)
-    }
-
-    /// `hostUsers: false` is not here yet.
-    static func refuseUserNamespace(_ options: CRINamespaceOption) throws(SwiftletError) {
-        guard options.hasUsernsOptions, options.usernsOptions.mode != .node else { return }
-        guard options.usernsOptions.mode == .pod else {
-            throw .invalid("the user namespace is POD or NODE, not \(options.usernsOptions.mode)")
+        owners = try UserNamespaceSelection.owners(options)
+        guard owners != nil else { return }
+        for (name, mode) in [("network", network), ("IPC", ipc), ("PID", pid)] where mode == .node {
+            throw .invalid("a pod with a user namespace of its own cannot be in the host's \(name) namespace")
         }
-        throw SwiftletError(
-            .unimplemented, "user namespaces for pods are not supported yet",
-            hint: "leave hostUsers at its default, true")
     }
 
     /// The PID namespace of a container in this sandbox. Errors: `invalidArgument` when it contradicts the sandbox.
     func pidNamespace(container options: CRINamespaceOption) throws(SwiftletError) -> PIDNamespacePlan {
-        try NamespaceSelection.refuseUserNamespace(options)
+        try UserNamespaceSelection.checkContainer(options, sandbox: owners)
+        if owners != nil, options.pid == .node {
+            throw .invalid("a pod with a user namespace of its own cannot be in the host's PID namespace")
+        }
         switch options.pid {
         case .pod:
             // A client that sends no options means the sandbox's own choice.

@@ -28,7 +28,8 @@ struct SandboxPlanner {
             namespaces.hostNetwork
             ? hostHostname : try SandboxPlanner.hostname(config.hostname, podName: metadata.name)
         sysctls = try Sysctls.plan(
-            config.linux.sysctls, hostNetwork: namespaces.hostNetwork, hostIPC: namespaces.hostIPC)
+            config.linux.sysctls, hostNetwork: namespaces.hostNetwork, hostIPC: namespaces.hostIPC,
+            owners: namespaces.owners)
         cgroupParent = config.linux.cgroupParent.isEmpty ? "kubepods/pod\(id)" : config.linux.cgroupParent
         if !config.logDirectory.isEmpty { _ = try Paths.normalized(config.logDirectory, "log_directory") }
         portMappings = try config.portMappings.map(SandboxPlanner.mapping)

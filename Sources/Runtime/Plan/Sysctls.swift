@@ -1,5 +1,6 @@
 import Errors
 import Launch
+import LinuxSystem
 
 /// The sysctls of a sandbox: only those that belong to a namespace of its own, for any other would change the host.
 enum Sysctls {
@@ -15,9 +16,13 @@ enum Sysctls {
 
     /// Sorted by name. Errors: `invalidArgument`.
     static func plan(
-        _ requested: [String: String], hostNetwork: Bool, hostIPC: Bool
+        _ requested: [String: String], hostNetwork: Bool, hostIPC: Bool, owners: IDMapping? = nil
     ) throws(SwiftletError) -> [SandboxPlan.Sysctl] {
         var values: [String: String] = hostNetwork ? [:] : defaults
+        // Only groups that the pod's user namespace has can be written from inside it.
+        if !hostNetwork, let groups = owners?.groups.first {
+            values["net.ipv4.ping_group_range"] = "0 \(min(groups.count - 1, 2_147_483_647))"
+        }
         for (name, value) in requested {
             let plain = try normalized(name)
             try check(plain, hostNetwork: hostNetwork, hostIPC: hostIPC)

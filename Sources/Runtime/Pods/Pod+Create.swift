@@ -58,7 +58,8 @@ extension Pod {
             try context.devices.attach(rules, to: cgroup)
         }
         let images = context.images
-        let root = try images.prepareSnapshot(id: id, image: image.id, volumes: planned.imageVolumes)
+        let root = try images.prepareSnapshot(
+            id: id, image: image.id, volumes: planned.imageVolumes, owners: planned.owners)
         cleanup.push("remove snapshot \(id)") { try images.removeSnapshot(id: id) }
 
         var plan = planned.plan

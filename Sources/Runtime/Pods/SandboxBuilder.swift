@@ -79,6 +79,7 @@ struct SandboxBuilder {
         sandbox.newNetwork = !plan.namespaces.hostNetwork
         sandbox.newIPC = !plan.namespaces.hostIPC
         sandbox.newUTS = !plan.namespaces.hostNetwork
+        sandbox.owners = plan.namespaces.owners
         sandbox.sharedPID = plan.namespaces.pid == .pod
         sandbox.hostname = sandbox.newUTS ? plan.hostname : ""
         if sandbox.newNetwork {
@@ -136,7 +137,9 @@ struct SandboxBuilder {
         let place = "\(directory)/shm"
         try Files.makeDirectory(place)
         let flags = UInt(MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        try check(mount("shm", place, "tmpfs", flags, "mode=1777,size=65536k"), "mount tmpfs on", place)
+        let (user, group) = podRoot
+        let options = "mode=1777,size=65536k,uid=\(user),gid=\(group)"
+        try check(mount("shm", place, "tmpfs", flags, options), "mount tmpfs on", place)
         cleanup.push("unmount \(place)") { try SandboxBuilder.unmount(place) }
     }
 
@@ -154,6 +157,17 @@ struct SandboxBuilder {
         try Files.replace("\(directory)/hosts", copied ?? Array(hosts.utf8), mode: 0o644)
         try Files.replace("\(directory)/hostname", PodFiles.hostname(plan.hostname), mode: 0o644)
         try Files.replace("\(directory)/resolv.conf", try resolver(), mode: 0o644)
+        guard plan.namespaces.owners != nil else { return }
+        let (user, group) = podRoot
+        for name in ["hosts", "hostname", "resolv.conf"] {
+            try check(chown("\(directory)/\(name)", user, group), "chown", name)
+        }
+    }
+
+    /// Who owns what is this sandbox's alone: root as the pod knows it.
+    private var podRoot: (user: UInt32, group: UInt32) {
+        let owners = plan.namespaces.owners
+        return (owners?.outside(user: 0) ?? 0, owners?.outside(group: 0) ?? 0)
     }
 
     /// As the client says, otherwise a copy of the host's.

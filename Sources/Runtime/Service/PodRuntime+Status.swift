@@ -55,6 +55,7 @@ extension PodRuntime: RuntimeService {
                 .with {
                     $0.name = ""
                     $0.features.recursiveReadOnlyMounts = true
+                    $0.features.userNamespaces = context.images.snapshotter.mapsOwners.works
                 }
             ]
             $0.features.supplementalGroupsPolicy = true
