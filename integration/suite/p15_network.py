@@ -154,14 +154,18 @@ class Traffic(NetworkCase):
     def test_statistics(self):
         one, other = self.pod(), self.pod()
         self.assertEqual(one.network.transfer(other.addresses[0], 80, 1 << 20), [1 << 20, True])
-        stats = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]
-        usage = stats["linux"]["network"]["defaultInterface"]
-        self.assertEqual(usage["name"], "eth0")
-        for direction in ("rxBytes", "txBytes"):
-            self.assertGreater(int(usage[direction]["value"]), 1 << 20)
-        own = json.loads(one.network.run("ip", "-j", "-s", "link", "show", "eth0").stdout)[0]["stats64"]
-        self.assertEqual(int(usage["rxBytes"]["value"]), own["rx"]["bytes"])
-        self.assertEqual(int(usage["txBytes"]["value"]), own["tx"]["bytes"])
+
+        def same():
+            """What the daemon and the pod count; False while packets still come between the two looks."""
+            stats = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]
+            usage = stats["linux"]["network"]["defaultInterface"]
+            self.assertEqual(usage["name"], "eth0")
+            ours = [int(usage[name]["value"]) for name in ("rxBytes", "txBytes")]
+            own = json.loads(one.network.run("ip", "-j", "-s", "link", "show", "eth0").stdout)[0]["stats64"]
+            return ours == [own["rx"]["bytes"], own["tx"]["bytes"]] and ours
+
+        for count in eventually(same, "the daemon counts what the pod counts"):
+            self.assertGreater(count, 1 << 20)
 
     def test_bandwidth(self):
         pod = self.pod(annotations={
