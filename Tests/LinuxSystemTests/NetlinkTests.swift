@@ -246,11 +246,14 @@ import Testing
         try await scratch {
             try bringUp(interface: "lo")
             let socket = try NetlinkSocket(.netfilter)
-            // Connections are tracked where something translates.
+            // Connections are tracked where something translates, be it for an interface that is not there.
             var transaction = NFTablesTransaction(table: "mine")
             transaction.addTable()
             transaction.addChain("out", .nat, hook: .postrouting, priority: 100)
-            transaction.addRule("out") { $0.masquerade() }
+            transaction.addRule("out") {
+                $0.require(.outputLink, link: 99)
+                $0.masquerade()
+            }
             try socket.run(transaction.finished())
             for loopback in [IPAddress.loopback4, .loopback6] {
                 let client = try IPSocket.connecting(isStream: false, loopback, 4000)
