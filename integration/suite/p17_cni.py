@@ -167,12 +167,18 @@ class Traffic(CNICase):
     def test_statistics(self):
         one, other = self.pod(), self.pod()
         self.assertEqual(one.network.transfer(other.addresses[0], 80, 1 << 20), [1 << 20, True])
-        usage = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]["linux"]["network"]
-        own = json.loads(one.network.run("ip", "-j", "-s", "link", "show", "eth0").stdout)[0]["stats64"]
-        self.assertEqual(usage["defaultInterface"]["name"], "eth0")
-        self.assertGreater(own["rx"]["bytes"], 1 << 20)
-        self.assertEqual(int(usage["defaultInterface"]["rxBytes"]["value"]), own["rx"]["bytes"])
-        self.assertEqual(int(usage["defaultInterface"]["txBytes"]["value"]), own["tx"]["bytes"])
+
+        def counted():
+            """What the daemon says, and what the pod sees; the last acknowledgements may come in between."""
+            stats = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]["linux"]["network"]
+            usage = stats["defaultInterface"]
+            self.assertEqual(usage["name"], "eth0")
+            own = json.loads(one.network.run("ip", "-j", "-s", "link", "show", "eth0").stdout)[0]["stats64"]
+            said = [int(usage[key]["value"]) for key in ("rxBytes", "txBytes")]
+            self.assertGreater(said[0], 1 << 20)
+            return said == [own["rx"]["bytes"], own["tx"]["bytes"]]
+
+        eventually(counted, "both count the same")
 
     def test_ready(self):
         self.assertTrue(self.ready()["status"])
