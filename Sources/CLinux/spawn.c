@@ -45,7 +45,6 @@ static int start(const struct swl_spawn *request) {
     int executable, error = arrange_descriptors(request, &executable);
     if (error) return error;
     if (syscall(SYS_setsid) < 0) return errno;
-    if (request->death_signal && syscall(SYS_prctl, PR_SET_PDEATHSIG, request->death_signal, 0, 0, 0) < 0) return errno;
     unsigned long limits[2];
     if (request->descriptor_limit && syscall(SYS_prlimit64, 0, RLIMIT_NOFILE, NULL, limits) == 0) {
         limits[0] = request->descriptor_limit;

@@ -17,8 +17,6 @@ public struct ProcessSpawn: Sendable {
     public var descriptors: [Int32]
     /// An open cgroup v2 directory it is born in.
     public var cgroup: Int32?
-    /// Killed when the thread that starts it ends, for a thread that waits for it.
-    public var diesWithCaller = false
 
     public init(path: String, arguments: [String], environment: [String], descriptors: [Int32]) {
         program = .path(path)
@@ -51,8 +49,7 @@ public struct ProcessSpawn: Sendable {
                         var request = swl_spawn(
                             executable: executable, path: path, arguments: arguments, environment: environment,
                             descriptors: descriptors.baseAddress, descriptor_count: Int32(descriptors.count),
-                            cgroup: cgroup ?? -1, descriptor_limit: DescriptorLimit.ofChildren,
-                            death_signal: diesWithCaller ? SIGKILL : 0)
+                            cgroup: cgroup ?? -1, descriptor_limit: DescriptorLimit.ofChildren)
                         return swl_spawn(&request, &pidfd)
                     }
                 }

@@ -6,6 +6,18 @@ import Testing
 
 @testable import PodNetwork
 
+/// Makes a program of a script. Another process writes it: a descriptor of ours could be inherited by what another test starts,
+/// and a file that somebody may write to cannot be run.
+func install(_ script: String, at path: String) throws {
+    try Data(script.utf8).write(to: URL(filePath: path + ".text"))
+    let process = Process()
+    process.executableURL = URL(filePath: "/usr/bin/install")
+    process.arguments = ["-m", "755", path + ".text", path]
+    try process.run()
+    process.waitUntilExit()
+    try #require(process.terminationStatus == 0)
+}
+
 /// Plugins that are small scripts. Each writes down what it was told before it does what `body` says of its command.
 final class FakePlugins {
     let scratch: Scratch
@@ -35,9 +47,7 @@ final class FakePlugins {
             [ "$CNI_COMMAND" != VERSION ] || { echo '{"cniVersion":"1.0.0","supportedVersions":\(versions)}'; exit; }
             \(body)
             """
-        let path = "\(scratch.path)/\(name)"
-        try Data(script.utf8).write(to: URL(filePath: path))
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try install(script, at: "\(scratch.path)/\(name)")
     }
 
     func network(_ names: String..., version: String = "1.0.0", more: String = "") throws -> NetworkList {
@@ -77,8 +87,7 @@ final class FakePlugins {
     private func run(_ script: String, timeLimit: Duration = .seconds(60)) throws -> PluginProcess.Outcome {
         let scratch = try Scratch()
         let path = "\(scratch.path)/program"
-        try Data("#!/bin/sh\n\(script)\n".utf8).write(to: URL(filePath: path))
-        try FileManager.default.setAttributes([.posixPermissions: 0o755], ofItemAtPath: path)
+        try install("#!/bin/sh\n\(script)\n", at: path)
         return try PluginProcess(
             path: path, environment: ["PATH=/bin:/usr/bin", "A=b"], input: Array("told".utf8), timeLimit: timeLimit
         ).run()

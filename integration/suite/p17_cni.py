@@ -110,6 +110,7 @@ if command == "ADD":
             family, "-w", "-t", "nat", "-S").stdout.splitlines() if "id: " in line and not any(i in line for i in own)]
         records = [path.name for path in (self.daemon.root / "cni").iterdir() if path.stem not in own]
         files = [path.name for path in (self.daemon.run_dir / "netns").iterdir() if path.name not in own]
+        files += [path.name for path in (self.daemon.run_dir / "cni").iterdir() if path.name not in own]
         mounts = [line for line in Path("/proc/self/mountinfo").read_text().splitlines()
                   if f"{self.daemon.run_dir}/netns/" in line and not any(i in line for i in own)]
         return sorted(names - held) + veths[len(own):] + rules + records + files + mounts
@@ -166,12 +167,18 @@ class Traffic(CNICase):
     def test_statistics(self):
         one, other = self.pod(), self.pod()
         self.assertEqual(one.network.transfer(other.addresses[0], 80, 1 << 20), [1 << 20, True])
-        usage = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]["linux"]["network"]
-        own = json.loads(one.network.run("ip", "-j", "-s", "link", "show", "eth0").stdout)[0]["stats64"]
-        self.assertEqual(usage["defaultInterface"]["name"], "eth0")
-        self.assertGreater(own["rx"]["bytes"], 1 << 20)
-        self.assertEqual(int(usage["defaultInterface"]["rxBytes"]["value"]), own["rx"]["bytes"])
-        self.assertEqual(int(usage["defaultInterface"]["txBytes"]["value"]), own["tx"]["bytes"])
+
+        def counted():
+            """What the daemon says, and what the pod sees; the last acknowledgements may come in between."""
+            stats = self.daemon.rpc("PodSandboxStats", {"podSandboxId": one.id})["stats"]["linux"]["network"]
+            usage = stats["defaultInterface"]
+            self.assertEqual(usage["name"], "eth0")
+            own = json.loads(one.network.run("ip", "-j", "-s", "link", "show", "eth0").stdout)[0]["stats64"]
+            said = [int(usage[key]["value"]) for key in ("rxBytes", "txBytes")]
+            self.assertGreater(said[0], 1 << 20)
+            return said == [own["rx"]["bytes"], own["tx"]["bytes"]]
+
+        eventually(counted, "both count the same")
 
     def test_ready(self):
         self.assertTrue(self.ready()["status"])
@@ -231,6 +238,15 @@ class Traffic(CNICase):
 class Restarts(CNICase):
     NOTICE = "not as its plugins made it"
 
+    @classmethod
+    def plugins(cls):
+        # Debian's bandwidth 1.1.1 fails CHECK of a pod without rates.
+        return super().plugins()[:2]
+
+    def notices(self, pod):
+        lines = self.daemon.log_text(1000).splitlines()
+        return [line for line in lines if self.NOTICE in line and f"pod=default/{pod.name} " in line]
+
     def shim(self, pod):
         answer = self.daemon.rpc("PodSandboxStatus", {"podSandboxId": pod.id, "verbose": True})
         return json.loads(answer["info"]["info"])["pid"]
@@ -241,14 +257,17 @@ class Restarts(CNICase):
 
     def test_pods_keep_their_network(self):
         self.fake("watcher", "")
-        self.configure(*self.plugins(), {"type": "watcher"})
+        first, *others = self.plugins()
+        self.configure(first, {"type": "watcher"}, *others)
         pod = self.pod(portMappings=[port(8130)])
         other = self.pod()
         before = pod.status()["network"]
         seen = len(self.told("watcher"))
         self.daemon.restart()
         self.checked(pod, seen)
-        self.assertNotIn(self.NOTICE, self.daemon.log_text(1000))
+        self.checked(other, seen)
+        # Debian's portmap 1.1.1 fails CHECK of host ports in both families.
+        self.assertEqual(self.notices(other), [])
         self.assertEqual(pod.status()["network"], before)
         self.answers(other.network, pod.addresses[0], 80, pod.name)
         self.answers(self.client, "192.0.2.1", 8130, pod.name)
@@ -267,11 +286,10 @@ class Restarts(CNICase):
 
     def test_check_tells(self):
         pod = self.pod()
-        pod.network.run("ip", "addr", "flush", "dev", "eth0")
+        pod.network.run("ip", "route", "del", "default")
         self.daemon.restart()
-        eventually(lambda: self.NOTICE in self.daemon.log_text(1000), "the log tells")
-        line = next(line for line in self.daemon.log_text(1000).splitlines() if self.NOTICE in line)
-        self.assertSays(line, "CNI CHECK", "plugin bridge", "network nest", pod.name)
+        line = eventually(lambda: self.notices(pod), "the log tells")[0]
+        self.assertSays(line, "CNI CHECK", "plugin bridge", "network nest")
 
     def test_a_pod_that_died_meanwhile(self):
         pod = self.pod(portMappings=[port(8131)])
@@ -293,6 +311,8 @@ class Restarts(CNICase):
         self.assertTrue(lease.exists())
         self.daemon.kill()
         os.kill(shim, 9)
+        for family in ("iptables", "ip6tables"):
+            self.host.run("sh", "-c", f"{family} -w -t nat -F && {family} -w -t nat -X")
         subprocess.run(["umount", self.daemon.run_dir / "netns" / pod.id], check=True)
         subprocess.run(["umount", "-l", self.daemon.run_dir / "sandboxes" / pod.id / "shm"], check=True)
         shutil.rmtree(self.daemon.run_dir)
@@ -324,7 +344,7 @@ class Restarts(CNICase):
             self.daemon.start()
             for item in self.daemon.rpc("ListPodSandbox", {}).get("items", []):
                 self.daemon.rpc("RemovePodSandbox", {"podSandboxId": item["id"]})
-            eventually(lambda: not self.left(), f"nothing is left after a kill at {delay} s")
+            self.assertNothingLeft()
 
     def make(self, pod):
         try:
@@ -362,8 +382,7 @@ class Faults(CNICase):
         self.with_fake("sleeper", "if command == 'ADD': time.sleep(1000)")
         self.refused_and_clean("plugin sleeper", "had not ended after 3 s")
         self.assertEqual([line[0] for line in self.told("sleeper")], ["ADD", "DEL"])
-        running = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
-        self.assertNotIn(str(self.programs / "sleeper"), running)
+        self.assertFalse(self.running("sleeper"))
 
     def test_one_that_prints_garbage(self):
         self.with_fake("babbler", "if command == 'ADD': print('\\x1b[31mgarbage'); sys.exit()")
@@ -411,9 +430,31 @@ if command == "DEL" and not os.path.exists({str(self.programs / 'enough')!r}): f
         eventually(lambda: self.told("sleeper"), "the plugin runs")
         self.daemon.kill()
         thread.join(60)
+        self.assertTrue(self.running("sleeper"))
         self.daemon.start()
-        eventually(lambda: not self.left(), "nothing is left")
+        self.assertNothingLeft()
+        self.assertFalse(self.running("sleeper"))
         self.assertEqual([line[0] for line in self.told("sleeper")], ["ADD", "DEL"])
+
+    def test_the_daemon_is_killed_while_one_works(self):
+        self.with_fake("worker", f"""
+if command == "ADD":
+    time.sleep(1)
+    open({str(self.programs / 'done')!r}, "w").close()""")
+        sandbox = Sandbox(self.daemon)
+        thread = threading.Thread(target=self.try_to_run, args=(sandbox,))
+        thread.start()
+        eventually(lambda: self.told("worker"), "the plugin runs")
+        self.daemon.kill()
+        thread.join(60)
+        self.assertFalse((self.programs / "done").exists())
+        self.daemon.start()
+        self.assertTrue((self.programs / "done").exists())
+        self.assertNothingLeft()
+        self.assertEqual([line[0] for line in self.told("worker")], ["ADD", "DEL"])
+
+    def running(self, name):
+        return str(self.programs / name) in subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True).stdout
 
     def try_to_run(self, sandbox):
         try:

@@ -57,8 +57,6 @@ struct swl_spawn {
     int cgroup;
     // Soft RLIMIT_NOFILE; 0 leaves it.
     uint64_t descriptor_limit;
-    // Sent when the thread that started it ends (PR_SET_PDEATHSIG); 0 for none.
-    int death_signal;
 };
 // The child's pid, its pidfd in *pidfd; or a negative errno.
 int swl_spawn(const struct swl_spawn *request, int *pidfd);

@@ -58,14 +58,18 @@ extension CNINetwork {
     }
 
     private func check(_ id: String) {
-        guard let turn = state.withLock({ $0.members[id]?.turn }) else { return }
-        turn.lock.withLock { _ in
-            guard let attachment = state.withLock({ $0.members[id]?.attachment }), namespaces.exists(id) else { return }
-            do throws(SwiftletError) { try chain.check(attachment, namespace: namespaces.path(id)) } catch {
-                logger.error(
-                    "the network of a pod is not as its plugins made it",
-                    metadata: ["pod": "\(attachment.pod)", "sandbox": "\(id)", "error": "\(error)"])
+        guard let member = state.withLock({ $0.members[id] }) else { return }
+        do throws(SwiftletError) {
+            try inTurn(id, member.lock) { (turn) throws(SwiftletError) in
+                guard let attachment = state.withLock({ $0.members[id]?.attachment }), namespaces.exists(id) else {
+                    return
+                }
+                try chain.check(attachment, namespace: namespaces.path(id), turn: turn)
             }
+        } catch {
+            logger.warning(
+                "the network of a pod is not as its plugins made it",
+                metadata: ["pod": "\(member.attachment.pod)", "sandbox": "\(id)", "error": "\(error)"])
         }
     }
 }

@@ -13,14 +13,15 @@ public final class CNINetwork: PodNetwork {
     let chain: PluginChain
     let store: PluginAttachmentStore
     let namespaces: NamespaceFiles
+    private let turns: String
     let state = Mutex(State())
 
-    /// Whoever tells plugins of a sandbox holds its turn: the specification wants one command at a time for each.
-    final class Turn: Sendable { let lock = Mutex(()) }
+    /// Whoever tells plugins of a sandbox holds its lock, and then its `PluginTurn`.
+    final class Lock: Sendable { let mutex = Mutex(()) }
 
     struct Member: Sendable {
         var attachment: PluginAttachment
-        let turn = Turn()
+        let lock = Lock()
     }
 
     struct State: Sendable {
@@ -36,6 +37,8 @@ public final class CNINetwork: PodNetwork {
         configurations = ConfigurationFolder(path: settings.configurations, chain: chain)
         store = try PluginAttachmentStore(directory: settings.records)
         namespaces = try NamespaceFiles(directory: settings.namespaces)
+        turns = settings.turns
+        if mkdir(turns, 0o700) != 0, lastError() != EEXIST { throw systemError(lastError(), "make directory", turns) }
     }
 
     public func start() {
@@ -66,19 +69,20 @@ public final class CNINetwork: PodNetwork {
         do { network = try configurations.current() } catch { throw CNINetwork.notInitialized(error) }
         let attachment = try PluginAttachment(request, network: network)
         let member = try reserve(attachment, request.portMappings)
-        return try member.turn.lock.withLock { (_) throws(SwiftletError) in
+        return try inTurn(attachment.sandboxID, member.lock) { (turn) throws(SwiftletError) in
             do throws(SwiftletError) {
                 try store.write(attachment)
                 try namespaces.hold(attachment.sandboxID, holder: holder)
                 var attachment = attachment
-                let result = try chain.add(attachment, namespace: namespaces.path(attachment.sandboxID))
+                let result = try chain.add(
+                    attachment, namespace: namespaces.path(attachment.sandboxID), turn: turn)
                 attachment.result = result
                 try store.write(attachment)
                 state.withLock { $0.members[attachment.sandboxID]?.attachment = attachment }
                 return NetworkAttachment(addresses: result.addresses)
             } catch {
                 var error = error
-                do throws(SwiftletError) { try release(attachment, afterFailure: true) } catch let second {
+                do throws(SwiftletError) { try release(attachment, turn, afterFailure: true) } catch let second {
                     error.notes.append("giving back what plugins did until then failed: \(second.message)")
                     error.notes += second.notes
                 }
@@ -101,20 +105,33 @@ public final class CNINetwork: PodNetwork {
     }
 
     public func tearDown(sandboxID: String) throws(SwiftletError) {
-        guard let turn = state.withLock({ $0.members[sandboxID]?.turn }) else { return }
-        try turn.lock.withLock { (_) throws(SwiftletError) in
+        guard let lock = state.withLock({ $0.members[sandboxID]?.lock }) else { return }
+        try inTurn(sandboxID, lock) { (turn) throws(SwiftletError) in
             guard let attachment = state.withLock({ $0.members[sandboxID]?.attachment }) else { return }
-            try release(attachment, afterFailure: attachment.result == nil)
+            try release(attachment, turn, afterFailure: attachment.result == nil)
+        }
+    }
+
+    /// Runs `body`, which may tell plugins of a sandbox, with the descriptor they are to inherit.
+    func inTurn<Value: Sendable>(
+        _ sandboxID: String, _ lock: Lock, _ body: (Int32) throws(SwiftletError) -> Value
+    ) throws(SwiftletError) -> Value {
+        try lock.mutex.withLock { (_) throws(SwiftletError) in
+            let turn = try PluginTurn(directory: turns, sandboxID: sandboxID, patience: chain.runner.timeLimit)
+            let result = Result { () throws(SwiftletError) in try body(turn.descriptor.raw) }
+            turn.pass()
+            return try result.get()
         }
     }
 
     /// DEL, and when all plugins were told, everything we have of it. Whoever calls has its turn.
-    private func release(_ attachment: PluginAttachment, afterFailure: Bool) throws(SwiftletError) {
+    private func release(_ attachment: PluginAttachment, _ turn: Int32, afterFailure: Bool) throws(SwiftletError) {
         let id = attachment.sandboxID
         let namespace = namespaces.exists(id) ? namespaces.path(id) : ""
-        try chain.delete(attachment, namespace: namespace, afterFailure: afterFailure)
+        try chain.delete(attachment, namespace: namespace, turn: turn, afterFailure: afterFailure)
         try namespaces.letGo(id)
         try store.remove(id)
+        try PluginTurn.forget(directory: turns, sandboxID: id)
         state.withLock { state in
             state.members[id] = nil
             state.ports.give(back: attachment.hostPorts, of: id)

@@ -11,6 +11,8 @@ public struct CNISettings: Sendable {
     let records: String
     /// The pods' network namespaces, as files.
     let namespaces: String
+    /// Files that plugins at work have open.
+    let turns: String
 
     public static let standardPrograms = "/opt/cni/bin:/usr/lib/cni"
     public static let standardTimeLimit = 60
@@ -40,5 +42,6 @@ public struct CNISettings: Sendable {
         timeLimit = .seconds(timeLimitSeconds)
         records = "\(root)/cni"
         namespaces = "\(run)/netns"
+        turns = "\(run)/cni"
     }
 }

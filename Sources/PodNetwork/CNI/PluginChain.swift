@@ -9,12 +9,14 @@ struct PluginChain: Sendable {
     static let interface = "eth0"
 
     /// Each plugin gets what the one before gave.
-    func add(_ attachment: PluginAttachment, namespace: String) throws(SwiftletError) -> PluginResult {
+    func add(_ attachment: PluginAttachment, namespace: String, turn: Int32? = nil) throws(SwiftletError)
+        -> PluginResult
+    {
         let network = attachment.network
         var result: PluginResult?
         for plugin in network.plugins {
             let output = try runner.run(
-                .add, plugin.type, of: network.name, target(attachment, namespace),
+                .add, plugin.type, of: network.name, target(attachment, namespace, turn),
                 input: input(plugin, of: network, attachment.capabilities, result: result?.value))
             do throws(SwiftletError) {
                 result = try PluginResult(
@@ -34,13 +36,15 @@ struct PluginChain: Sendable {
 
     /// Last to first. `afterFailure`: of an ADD that came half-way; then one that fails keeps no other from being told.
     /// Otherwise it does, because what lies behind it must not be given to others while it still leads there.
-    func delete(_ attachment: PluginAttachment, namespace: String, afterFailure: Bool) throws(SwiftletError) {
+    func delete(_ attachment: PluginAttachment, namespace: String, turn: Int32? = nil, afterFailure: Bool)
+        throws(SwiftletError)
+    {
         let network = attachment.network
         var failure: SwiftletError?
         for plugin in network.plugins.reversed() {
             do throws(SwiftletError) {
                 _ = try runner.run(
-                    .delete, plugin.type, of: network.name, target(attachment, namespace),
+                    .delete, plugin.type, of: network.name, target(attachment, namespace, turn),
                     input: input(
                         plugin, of: network, attachment.capabilities,
                         result: network.version.hasCheck ? attachment.result?.value : nil))
@@ -53,12 +57,12 @@ struct PluginChain: Sendable {
     }
 
     /// Nothing where the network does without.
-    func check(_ attachment: PluginAttachment, namespace: String) throws(SwiftletError) {
+    func check(_ attachment: PluginAttachment, namespace: String, turn: Int32? = nil) throws(SwiftletError) {
         let network = attachment.network
         guard network.version.hasCheck, !network.disableCheck, let result = attachment.result else { return }
         for plugin in network.plugins {
             _ = try runner.run(
-                .check, plugin.type, of: network.name, target(attachment, namespace),
+                .check, plugin.type, of: network.name, target(attachment, namespace, turn),
                 input: input(plugin, of: network, attachment.capabilities, result: result.value))
         }
     }
@@ -121,10 +125,10 @@ struct PluginChain: Sendable {
         return list.compactMap(\.string)
     }
 
-    private func target(_ attachment: PluginAttachment, _ namespace: String) -> PluginRunner.Target {
+    private func target(_ attachment: PluginAttachment, _ namespace: String, _ turn: Int32?) -> PluginRunner.Target {
         PluginRunner.Target(
             sandboxID: attachment.sandboxID, namespace: namespace, interface: PluginChain.interface,
-            arguments: attachment.arguments)
+            arguments: attachment.arguments, turn: turn)
     }
 
     /// A plugin's configuration as it gets it.

@@ -9,6 +9,10 @@ struct PluginProcess {
     var environment: [String]
     var input: [UInt8]
     var timeLimit: Duration
+    /// Of a `PluginTurn`, if there is one: inherited.
+    var turn: Int32?
+
+    static let turnDescriptor = 3
 
     /// More than any result is.
     static let outputLimit = 1 << 20
@@ -34,15 +38,14 @@ struct PluginProcess {
         let input = try memoryFile("cni-input", holding: input)
         let output = try PipeEnds()
         let messages = try PipeEnds()
-        var spawn = ProcessSpawn(
+        let process = try ProcessSpawn(
             path: path, arguments: [path], environment: environment,
-            descriptors: [input.raw, output.write.raw, messages.write.raw])
-        // The daemon may be killed; one that hangs would then stay for ever.
-        spawn.diesWithCaller = true
-        let process = try spawn.start()
+            descriptors: [input.raw, output.write.raw, messages.write.raw] + (turn.map { [$0] } ?? [])
+        ).start()
         var readers = Readers(output: output.read.raw, messages: messages.read.raw)
         let end: End
         do throws(SwiftletError) {
+            if let turn { try PluginTurn.note(process.pid, in: turn) }
             try setNonBlocking(output.read.raw)
             try setNonBlocking(messages.read.raw)
             end = try follow(process, &readers)

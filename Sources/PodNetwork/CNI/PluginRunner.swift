@@ -26,6 +26,8 @@ struct PluginRunner: Sendable {
         var namespace: String
         var interface: String
         var arguments: String
+        /// Of a `PluginTurn`.
+        var turn: Int32?
     }
 
     /// Enough for what plugins call themselves: ip, iptables, nft.
@@ -50,7 +52,7 @@ struct PluginRunner: Sendable {
         do throws(SwiftletError) {
             let process = PluginProcess(
                 path: try program(type), environment: environment(command, target), input: input.serialized(),
-                timeLimit: timeLimit)
+                timeLimit: timeLimit, turn: target?.turn)
             let outcome = try process.run()
             guard outcome.end == .exited(ProcessExit(code: 0, signal: 0)) else { throw failure(outcome) }
             return outcome.output
@@ -110,9 +112,10 @@ struct PluginRunner: Sendable {
                 + " (code \(code))")
     }
 
-    /// The end of what a plugin wrote, for a message; nil for nothing.
+    /// The beginning and the end of what a plugin wrote, for a message; nil for nothing.
     private static func words(_ bytes: [UInt8]) -> String? {
-        let text = String(decoding: bytes.suffix(500), as: UTF8.self).split(whereSeparator: \.isNewline)
-        return text.isEmpty ? nil : printable(text.joined(separator: " | "), limit: 500)
+        let parts = bytes.count <= 600 ? [bytes[...]] : [bytes.prefix(250), Array(" … ".utf8)[...], bytes.suffix(300)]
+        let text = String(decoding: parts.joined(), as: UTF8.self).split(whereSeparator: \.isNewline)
+        return text.isEmpty ? nil : printable(text.joined(separator: " | "), limit: 600)
     }
 }
