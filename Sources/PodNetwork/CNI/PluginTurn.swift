@@ -8,6 +8,7 @@ import LinuxSystem
 struct PluginTurn: ~Copyable {
     /// Inherited by plugins; the lock is of the open file, and so theirs as well.
     let descriptor: OwnedDescriptor
+
     /// Blocks while a plugin of an earlier daemon works, as long as `patience`; then it is killed.
     init(directory: String, sandboxID: String, patience: Duration) throws(SwiftletError) {
         let path = "\(directory)/\(sandboxID)"
