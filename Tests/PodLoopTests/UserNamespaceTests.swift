@@ -222,7 +222,7 @@ private final class DyingVolumes: VolumeManager {
     }
     func userRanges() async throws -> [String: String] { try await disk.files.userRanges() }
 
-    func setUp(_ pod: Pod) async throws -> [String: String] { [:] }
+    func setUp(_ pod: Pod, files: [String: [VolumeFile]]) async throws -> [String: String] { [:] }
     func subPath(
         _ path: String, volume: String, hostPath: String, container: String, index: Int, pod: PodReference
     ) async throws -> String { "" }
@@ -233,4 +233,5 @@ private final class DyingVolumes: VolumeManager {
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws {}
     func podUIDs() async throws -> [String] { [] }
+    func removeClaim(namespace: String, name: String) async throws {}
 }

@@ -326,7 +326,9 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
         #expect(try await scratch.volumes.userRanges().isEmpty)
         try await scratch.volumes.keepUserRange("first", pod: reference)
         try await scratch.volumes.keepUserRange("second", pod: reference)
-        let again = try HostVolumes(podsDirectory: scratch.path + "/pods", logDirectory: scratch.path + "/logs")
+        let again = try HostVolumes(
+            podsDirectory: scratch.path + "/pods", logDirectory: scratch.path + "/logs",
+            claimsDirectory: scratch.path + "/claims")
         #expect(try await again.userRanges() == ["u1": "second"])
         try await again.tearDown(reference)
         #expect(try await again.userRanges() == ["u1": "second"])
@@ -336,13 +338,13 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
 
     @Test func aVolumeThatCannotBeMappedIsNamed() async throws {
         var pod = scratch.pod([hostPath("/proc/tty", .directory)])
-        #expect(try await scratch.volumes.setUp(pod)["host"] == "/proc/tty")
+        #expect(try await scratch.volumes.setUp(pod, files: [:])["host"] == "/proc/tty")
         pod.spec.hostUsers = false
-        let error = await #expect(throws: SwiftletError.self) { try await scratch.volumes.setUp(pod) }
+        let error = await #expect(throws: SwiftletError.self) { try await scratch.volumes.setUp(pod, files: [:]) }
         for part in ["\"host\"", "/proc/tty", "its file system, proc, cannot"] {
             #expect(error?.message.contains(part) == true, "\(error?.message ?? "")")
         }
         pod.spec.volumes = [hostPath("/no/such", .unchecked)]
-        #expect(try await scratch.volumes.setUp(pod)["host"] == "/no/such")
+        #expect(try await scratch.volumes.setUp(pod, files: [:])["host"] == "/no/such")
     }
 }
