@@ -242,11 +242,12 @@ import Testing
         }
     }
 
-    @Test(arguments: [true, false]) func connectionsAreCut(atOnce: Bool) async throws {
+    /// Runs `body` where two connections are tracked: to port 4000 of 127.0.0.1, and of ::1.
+    private func withConnections(_ body: @escaping @Sendable (borrowing NetlinkSocket) throws -> Void) async throws {
         try await scratch {
             try bringUp(interface: "lo")
             let socket = try NetlinkSocket(.netfilter)
-            // Connections are tracked where something translates, be it for an interface that is not there.
+            // They are where something translates, be it for an interface that is not there.
             var transaction = NFTablesTransaction(table: "mine")
             transaction.addTable()
             transaction.addChain("out", .nat, hook: .postrouting, priority: 100)
@@ -255,29 +256,47 @@ import Testing
                 $0.masquerade()
             }
             try socket.run(transaction.finished())
+            #expect(try socket.countConnections() == 0)
             for loopback in [IPAddress.loopback4, .loopback6] {
                 let client = try IPSocket.connecting(isStream: false, loopback, 4000)
                 #expect(send(client.raw, "x", 1, 0) == 1)
             }
-            #expect(try tracked() == 2)
-            let other = try #require(IPAddress("10.0.0.1"))
-            for (filter, left) in [
-                (ConnectionFilter(.original, isIPv6: false, source: other), 2),
-                (ConnectionFilter(.original, isIPv6: false, transport: UInt8(IPPROTO_UDP), destinationPort: 4001), 2),
-                (ConnectionFilter(.original, isIPv6: false, transport: UInt8(IPPROTO_UDP), destinationPort: 4000), 1),
-                (ConnectionFilter(.reply, isIPv6: true, source: .loopback6), 0),
-                (ConnectionFilter(.reply, isIPv6: true, source: .loopback6), 0),
-            ] {
-                if atOnce { try socket.cutConnections(filter) } else { try socket.cutListedConnections(filter) }
-                #expect(try tracked() == left, "\(filter)")
+            #expect(try socket.countConnections() == 2)
+            try body(socket)
+        }
+    }
+
+    @Test func connectionsOfAnAddressAreCut() async throws {
+        try await withConnections { socket in
+            for (text, left) in [("10.0.0.1", 2), ("fd00::1", 2), ("::1", 1), ("127.0.0.1", 0), ("::1", 0)] {
+                try socket.cutConnections(of: try #require(IPAddress(text)))
+                #expect(try socket.countConnections() == left, "\(text)")
             }
         }
     }
 
-    /// How many connections the thread's namespace tracks.
-    private func tracked() throws -> Int? {
-        let file = try openFile("/proc/sys/net/netfilter/nf_conntrack_count", O_RDONLY)
-        return Int(String(decoding: try readAll(file.raw), as: UTF8.self).filter(\.isNumber))
+    @Test func connectionsToAPortAreCut() async throws {
+        try await withConnections { socket in
+            for (isIPv6, port, left) in [(false, 4001, 2), (true, 4001, 2), (true, 4000, 1), (false, 4000, 0)] {
+                try socket.cutConnections(
+                    isIPv6: isIPv6, transport: UInt8(IPPROTO_UDP), destinationPort: UInt16(port))
+                #expect(try socket.countConnections() == left, "\(isIPv6) \(port)")
+            }
+        }
+    }
+
+    /// As older kernels have it.
+    @Test func connectionsAreCutOneByOne() async throws {
+        try await withConnections { socket in
+            let other = try #require(IPAddress("10.0.0.1"))
+            for (filter, left) in [
+                (ConnectionFilter(.original, source4: other), 2), (ConnectionFilter(.reply, source4: .loopback4), 1),
+                (ConnectionFilter(isIPv6: true, transport: UInt8(IPPROTO_UDP), destinationPort: 4000), 0),
+            ] {
+                try socket.cutListedConnections(filter)
+                #expect(try socket.countConnections() == left, "\(filter)")
+            }
+        }
     }
 
     @Test func chainsThatDropWhatIsForwarded() async throws {

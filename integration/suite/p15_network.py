@@ -282,16 +282,19 @@ class Ports(NetworkCase):
         self.assertIn(f"sctp . 8087 : {pod.addresses[0]} . 80", listed)
 
     def test_connections_end_with_the_pod(self):
+        kinds = [(transport, address) for transport in ("tcp", "udp") for address in ("192.0.2.1", "2001:db8:1::1")]
         first = self.pod(portMappings=[port(8088), port(8088, transport="UDP")])
-        for transport in ("tcp", "udp"):
-            self.client.hold(transport, "192.0.2.1", 8088, transport)
-            self.client.poke(transport)
+        for transport, address in kinds:
+            self.client.hold(f"{transport} {address}", address, 8088, transport)
+            self.client.poke(f"{transport} {address}")
         first.stop()
-        with self.assertRaises(Refused):
-            self.client.poke("tcp")
+        for transport, address in kinds[:2]:
+            with self.assertRaises(Refused):
+                self.client.poke(f"{transport} {address}")
         second = self.pod(portMappings=[port(8088), port(8088, transport="UDP")])
         # From the same socket, and so of the same connection as far as the kernel could tell.
-        self.assertEqual(self.client.poke("udp").split()[0], second.name)
+        for transport, address in kinds[2:]:
+            self.assertEqual(self.client.poke(f"{transport} {address}").split()[0], second.name)
 
     def test_pods_do_not_get_at_the_host_s_loopback(self):
         pod = self.pod(serve=None, portMappings=[port(8089)])

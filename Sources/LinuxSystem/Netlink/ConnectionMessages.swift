@@ -4,51 +4,72 @@ import Glibc
 
 // Tracked connections (conntrack), in ctnetlink's words.
 
-/// Which connections are meant: by the tuple of one direction.
-public struct ConnectionFilter: Sendable, Equatable {
-    public enum Direction: Sendable {
+/// Which connections the kernel is to choose: by the tuple of one direction. An IPv4 address, or a port: see
+/// `cutConnections(of:)` for IPv6.
+struct ConnectionFilter: Sendable {
+    enum Direction: Sendable {
         /// As the packets come from who began it.
         case original
         /// As the answers come.
         case reply
     }
 
-    public var direction: Direction
-    public var isIPv6: Bool
-    public var source: IPAddress?
-    /// An IP protocol number, such as IPPROTO_UDP.
-    public var transport: UInt8?
-    /// With a protocol only.
-    public var destinationPort: UInt16?
+    let direction: Direction
+    let isIPv6: Bool
+    let source: IPAddress?
+    /// An IP protocol number, such as IPPROTO_UDP, and a port.
+    let destination: (transport: UInt8, port: UInt16)?
 
-    public init(
-        _ direction: Direction, isIPv6: Bool, source: IPAddress? = nil, transport: UInt8? = nil,
-        destinationPort: UInt16? = nil
-    ) {
+    init(_ direction: Direction, source4: IPAddress) {
         self.direction = direction
+        isIPv6 = false
+        source = source4
+        destination = nil
+    }
+
+    init(isIPv6: Bool, transport: UInt8, destinationPort: UInt16) {
+        direction = .original
         self.isIPv6 = isIPv6
-        self.source = source
-        self.transport = transport
-        self.destinationPort = destinationPort
+        source = nil
+        destination = (transport, destinationPort)
     }
 
     fileprivate var flags: UInt32 {
-        var flags: UInt32 = 0
-        if source != nil { flags |= UInt32(swl_ct_source) }
-        if transport != nil { flags |= UInt32(swl_ct_protocol) }
-        if destinationPort != nil { flags |= UInt32(swl_ct_destination_port) }
-        return flags
+        UInt32(source != nil ? swl_ct_source : 0)
+            | UInt32(destination != nil ? swl_ct_protocol | swl_ct_destination_port : 0)
     }
 }
 
+/// To forget a connection is to have its packets judged anew, as of no connection. For sockets of netfilter's.
 extension NetlinkSocket {
-    /// Forgets the connections that the filter chooses: their packets are judged anew, as of no connection. For a socket of
-    /// netfilter's. The filter has to leave something open, as one that tells all is taken for the connection itself.
-    public borrowing func cutConnections(_ filter: ConnectionFilter) throws(SwiftletError) {
+    /// Forgets all connections that an address began or answers.
+    public borrowing func cutConnections(of address: IPAddress) throws(SwiftletError) {
+        guard address.isIPv6 else {
+            for direction in [ConnectionFilter.Direction.original, .reply] {
+                try cutConnections(.init(direction, source4: address))
+            }
+            return
+        }
+        // Linux (up to 6.18 at least) takes a filter's IPv6 address the wrong way round and chooses all others. So they are
+        // listed and looked at here, unless there are none.
+        guard try countConnections() > 0 else { return }
+        var request = NetlinkBatch()
+        request.listConnections(isIPv6: true)
+        try cutListed(request, isIPv6: true) { $0.sources.contains(address) }
+    }
+
+    /// Forgets all connections that began with this protocol and port as destination.
+    public borrowing func cutConnections(
+        isIPv6: Bool, transport: UInt8, destinationPort: UInt16
+    ) throws(SwiftletError) {
+        try cutConnections(.init(isIPv6: isIPv6, transport: transport, destinationPort: destinationPort))
+    }
+
+    private borrowing func cutConnections(_ filter: ConnectionFilter) throws(SwiftletError) {
         var batch = NetlinkBatch()
         batch.removeConnections(filter)
         do { try run(batch) } catch  where error.errno == EINVAL || error.errno == EOPNOTSUPP {
-            // Linux before 6.11 takes no filter here, and what it takes it for is not whole.
+            // Linux before 6.11 takes no filter here, and what it takes it for, one connection, is not whole.
             try cutListedConnections(filter)
         }
     }
@@ -57,17 +78,38 @@ extension NetlinkSocket {
     borrowing func cutListedConnections(_ filter: ConnectionFilter) throws(SwiftletError) {
         var request = NetlinkBatch()
         request.listConnections(filter)
+        try cutListed(request, isIPv6: filter.isIPv6) { _ in true }
+    }
+
+    private borrowing func cutListed(
+        _ request: NetlinkBatch, isIPv6: Bool, where isMeant: (TrackedConnection) -> Bool
+    ) throws(SwiftletError) {
         var found: [TrackedConnection] = []
         // One that is added meanwhile is another's.
         try dump(request, restart: { found = [] }) {
-            if let connection = TrackedConnection(message: $0) { found.append(connection) }
+            if let connection = TrackedConnection(message: $0), isMeant(connection) { found.append(connection) }
         }
         for connection in found {
             var batch = NetlinkBatch()
-            batch.removeConnection(connection, isIPv6: filter.isIPv6)
+            batch.removeConnection(connection, isIPv6: isIPv6)
             // It may have ended by itself.
             do { try run(batch) } catch  where error.errno == ENOENT { continue }
         }
+    }
+
+    /// How many the namespace has.
+    borrowing func countConnections() throws(SwiftletError) -> UInt32 {
+        var request = NetlinkBatch()
+        let type = Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_GET_STATS.rawValue)
+        request.message(type, 0, "count connections") {
+            $0.append(header: NFTablesTransaction.header(family: 0, subject: 0))
+        }
+        let answer = try run(request).first { Int($0.type) == type }
+        let attributes = answer?.attributes(after: MemoryLayout<nfgenmsg>.size)
+        guard let count = attributes?[Int(CTA_STATS_GLOBAL_ENTRIES.rawValue)]?.number(UInt32.self) else {
+            throw SwiftletError(.internal, "the kernel does not tell", operation: "count connections")
+        }
+        return count.byteSwapped
     }
 }
 
@@ -76,6 +118,8 @@ struct TrackedConnection {
     let original: ArraySlice<UInt8>
     let id: ArraySlice<UInt8>
     let zone: ArraySlice<UInt8>?
+    /// Who began it, and who answers.
+    let sources: [IPAddress]
 
     init?(message: NetlinkMessage) {
         guard Int(message.type) == Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_NEW.rawValue) else { return nil }
@@ -86,6 +130,10 @@ struct TrackedConnection {
         self.original = original.content
         self.id = id.content
         zone = attributes[Int(CTA_ZONE.rawValue)]?.content
+        sources = [original, attributes[Int(CTA_TUPLE_REPLY.rawValue)]].compactMap {
+            let addresses = $0?.nested[Int(CTA_TUPLE_IP.rawValue)]?.nested
+            return (addresses?[Int(CTA_IP_V4_SRC.rawValue)] ?? addresses?[Int(CTA_IP_V6_SRC.rawValue)])?.address
+        }
     }
 }
 
@@ -93,6 +141,13 @@ extension NetlinkBatch {
     mutating func listConnections(_ filter: ConnectionFilter) {
         let type = Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_GET.rawValue)
         message(type, NLM_F_DUMP, "list connections") { NetlinkBatch.put(filter, &$0, version: 0) }
+    }
+
+    mutating func listConnections(isIPv6: Bool) {
+        let type = Int(NFNL_SUBSYS_CTNETLINK) << 8 | Int(IPCTNL_MSG_CT_GET.rawValue)
+        message(type, NLM_F_DUMP, "list connections") {
+            $0.append(header: NFTablesTransaction.header(family: UInt8(isIPv6 ? AF_INET6 : AF_INET), subject: 0))
+        }
     }
 
     /// All that the filter chooses.
@@ -108,16 +163,12 @@ extension NetlinkBatch {
         batch.append(header: nfgenmsg(nfgen_family: family, version: version, res_id: 0))
         batch.nested(isOriginal ? CTA_TUPLE_ORIG : CTA_TUPLE_REPLY) {
             if let source = filter.source {
-                $0.nested(CTA_TUPLE_IP) {
-                    $0.attribute(Int((source.isIPv6 ? CTA_IP_V6_SRC : CTA_IP_V4_SRC).rawValue), source)
-                }
+                $0.nested(CTA_TUPLE_IP) { $0.attribute(Int(CTA_IP_V4_SRC.rawValue), source) }
             }
-            if let transport = filter.transport {
+            if let destination = filter.destination {
                 $0.nested(CTA_TUPLE_PROTO) {
-                    $0.attribute(Int(CTA_PROTO_NUM.rawValue), transport)
-                    if let port = filter.destinationPort {
-                        $0.attribute(Int(CTA_PROTO_DST_PORT.rawValue), port.bigEndian)
-                    }
+                    $0.attribute(Int(CTA_PROTO_NUM.rawValue), destination.transport)
+                    $0.attribute(Int(CTA_PROTO_DST_PORT.rawValue), destination.port.bigEndian)
                 }
             }
         }

@@ -37,9 +37,8 @@ final class PodTable: Sendable {
             try socket.run(transaction.finished())
             for port in lease.hostPorts where port.transport == .udp {
                 for isIPv6 in [false, true] where lease.addresses.contains(where: { $0.isIPv6 == isIPv6 }) {
-                    let filter = ConnectionFilter(
-                        .original, isIPv6: isIPv6, transport: UInt8(IPPROTO_UDP), destinationPort: port.port)
-                    try socket.cutConnections(filter)
+                    try socket.cutConnections(
+                        isIPv6: isIPv6, transport: UInt8(IPPROTO_UDP), destinationPort: port.port)
                 }
             }
         }
@@ -56,11 +55,7 @@ final class PodTable: Sendable {
     /// Ends every connection from and to a pod.
     func cut(_ lease: Lease) throws(SwiftletError) {
         try socket.withLock { (socket) throws(SwiftletError) in
-            for address in lease.addresses {
-                for direction in [ConnectionFilter.Direction.original, .reply] {
-                    try socket.cutConnections(.init(direction, isIPv6: address.isIPv6, source: address))
-                }
-            }
+            for address in lease.addresses { try socket.cutConnections(of: address) }
         }
     }
 
