@@ -7,7 +7,7 @@ import Testing
 @Suite struct HTTPCheckTests {
     private func check(
         _ endpoint: Endpoint, _ path: String = "/", headers: [(name: String, value: String)] = [],
-        timeout: Duration = .seconds(20)
+        timeout: Duration = .seconds(300)
     ) async throws -> CheckResult {
         try await HTTPCheck(
             url: ProbeURL(scheme: .http, endpoint: endpoint, path: path), headers: headers, timeout: timeout
@@ -90,7 +90,7 @@ import Testing
     @Test func tlsToAServerWithoutIt() async throws {
         try await withHTTPServer({ _ in (200, [], "") }) { endpoint in
             let url = ProbeURL(scheme: .https, endpoint: endpoint, path: "/")
-            guard case .failure(let text) = try await HTTPCheck(url: url, timeout: .seconds(20)).run() else {
+            guard case .failure(let text) = try await HTTPCheck(url: url, timeout: .seconds(300)).run() else {
                 Issue.record("no failure")
                 return
             }

@@ -5,17 +5,17 @@ import Testing
 @Suite struct PortCheckTests {
     @Test func tcp() async throws {
         let endpoint = try await withServer({ $0.eventLoop.makeSucceededVoidFuture() }) { endpoint in
-            let result = try await checkTCP(endpoint, timeout: .seconds(20))
+            let result = try await checkTCP(endpoint, timeout: .seconds(300))
             #expect(result == .success)
             return endpoint
         }
         let refused = "dial tcp \(endpoint.text): connect: connection refused"
-        #expect(try await checkTCP(endpoint, timeout: .seconds(20)) == .failure(refused))
+        #expect(try await checkTCP(endpoint, timeout: .seconds(300)) == .failure(refused))
     }
 
     @Test func aNameNobodyKnows() async throws {
         let endpoint = Endpoint(host: "no.such.invalid", port: 1)
-        guard case .failure(let text) = try await checkTCP(endpoint, timeout: .seconds(20)) else {
+        guard case .failure(let text) = try await checkTCP(endpoint, timeout: .seconds(300)) else {
             Issue.record("no failure")
             return
         }
@@ -37,7 +37,7 @@ import Testing
 
     @Test(arguments: health) func grpc(_ code: String?, _ serving: UInt8?, _ expected: CheckResult) async throws {
         let result = try await withHealthServer(code: code, serving: serving, expecting: "shop") {
-            try await checkGRPC($0, service: "shop", timeout: .seconds(20))
+            try await checkGRPC($0, service: "shop", timeout: .seconds(300))
         }
         #expect(result == expected)
     }
@@ -51,7 +51,7 @@ import Testing
 
     @Test func grpcOfAServerThatSpeaksHTTP1() async throws {
         try await withHTTPServer({ _ in (200, [], "") }) {
-            guard case .failure = try await checkGRPC($0, service: "", timeout: .seconds(20)) else {
+            guard case .failure = try await checkGRPC($0, service: "", timeout: .seconds(300)) else {
                 Issue.record("no failure")
                 return
             }

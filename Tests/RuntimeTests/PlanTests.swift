@@ -112,8 +112,8 @@ struct MountPlannerTests {
         var planner = Self.planner()
         let layers = MountPlan.Source.layers(folder: "/l", lowers: ["a", "b"], beneath: nil)
         planner.images = ["/x/": layers]
-        let plan = try #require(try planner.plan([image()]).mounts.last)
-        #expect(plan.source == layers && plan.destination == "/x")
+        let plan = try #require(try planner.plan([image()]).mounts.first { $0.destination == "/x" })
+        #expect(plan.source == layers)
         #expect(plan.attributes == [.readOnly, .noSuid, .noDev, .noExec])
         for bad in [image { $0.readonly = false }, image { $0.propagation = .propagationHostToContainer }] {
             #expect(throws: SwiftletError.self) { try planner.plan([bad]) }
