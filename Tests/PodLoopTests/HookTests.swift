@@ -108,7 +108,7 @@ extension LoopTests {
         runtime.state.withLock { $0.commands = ["check": 1] }
         let probe: JSONValue = ["livenessProbe": ["exec": ["command": ["check"]], "failureThreshold": 1]]
         cluster.put(try pod(["containers": [container("a", probe)]]))
-        try await withLoop { _ in
+        try await withLoop(timeStands: true) { _ in
             try await until("killed") { runtime.calls.contains("StopContainer a 30") }
             try await until("restarted") { runtime.calls.contains("CreateContainer a 1") }
             #expect(cluster.events.contains("Unhealthy: Liveness probe failed: no"))
