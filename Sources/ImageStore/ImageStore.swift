@@ -56,6 +56,8 @@ public final class ImageStore: Sendable {
         cancellation: LoadCancellation = LoadCancellation(),
         progress: @escaping (LoadProgress) -> Void = { _ in }
     ) throws(SwiftletError) -> [LoadedImage] {
+        // Otherwise what this load has left over counts against the bound of the next.
+        defer { returnFreeMemory() }
         do throws(SwiftletError) {
             let session = try LoadSession(self, cancellation: cancellation)
             let outcome = Result { () throws(SwiftletError) in

@@ -121,3 +121,6 @@ public func unblockSignals() throws(SwiftletError) {
 
 /// Allocations from so many bytes on go back to the kernel when freed: for programs that are to stay small after a burst.
 public func returnLargeAllocations(from bytes: Int32) { swl_map_allocations_from(bytes) }
+
+/// Gives the kernel back what was freed and is kept for later (malloc_trim(3)); takes milliseconds after much work.
+public func returnFreeMemory() { swl_return_free_memory() }

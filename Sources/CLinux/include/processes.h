@@ -140,4 +140,5 @@ static inline int swl_execve(const char *path, const char *const *arguments, con
 }
 
 // malloc(3): allocations from this size on are mappings of their own, which free(3) gives back at once.
+static inline void swl_return_free_memory(void) { malloc_trim(0); }
 static inline void swl_map_allocations_from(int bytes) { mallopt(M_MMAP_THRESHOLD, bytes); }
