@@ -171,6 +171,21 @@ func networkList(_ text: String) throws -> NetworkList { try NetworkList(parsing
         #expect(try store.read().attachments.isEmpty)
     }
 
+    /// A daemon is killed before what it wrote has its name.
+    @Test func halfWrittenOnesGo() throws {
+        let scratch = try Scratch()
+        let store = try PluginAttachmentStore(directory: scratch.path)
+        let attachment = try PluginAttachment(request, network: networkList(network))
+        try store.write(attachment)
+        for name in ["s1.json.new", "s2.json.new"] {
+            try Data("{".utf8).write(to: URL(filePath: "\(scratch.path)/\(name)"))
+        }
+        let contents = try store.read()
+        #expect(contents.attachments == [attachment])
+        #expect(contents.damaged.isEmpty)
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["s1.json"])
+    }
+
     @Test func damagedRecordsAreToldAndKept() throws {
         let scratch = try Scratch()
         let store = try PluginAttachmentStore(directory: scratch.path)

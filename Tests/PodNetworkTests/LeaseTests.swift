@@ -81,6 +81,7 @@ func lease(
         let contents = try store.read()
         #expect(contents.leases.map(\.sandboxID) == ["one"])
         #expect(contents.damaged.map(\.name).sorted() == ["half.lease", "stranger.lease"])
+        #expect(!FileManager.default.fileExists(atPath: "\(scratch.path)/two.lease.new"))
         for damaged in contents.damaged { try store.discard(damaged.name) }
         #expect(try store.read().damaged.isEmpty)
     }

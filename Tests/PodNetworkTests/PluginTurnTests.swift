@@ -23,6 +23,15 @@ import Testing
         return process
     }
 
+    @Test func thoseOfNobodyGo() throws {
+        let scratch = try Scratch()
+        for id in ["s1", "s2"] {
+            try PluginTurn(directory: scratch.path, sandboxID: id, patience: .seconds(60)).pass()
+        }
+        try PluginTurn.forgetAll(directory: scratch.path, but: ["s2", "s3"])
+        #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path) == ["s2"])
+    }
+
     @Test func oneAfterTheOther() throws {
         let scratch = try Scratch()
         try turn(scratch).pass()

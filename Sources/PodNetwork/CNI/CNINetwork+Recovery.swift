@@ -13,6 +13,7 @@ extension CNINetwork {
         }
         holdAgain(living)
         removeStrayNamespaces()
+        removeStrayTurns()
         collectGarbage()
         checkInBackground(living)
     }
@@ -35,6 +36,13 @@ extension CNINetwork {
                 logger.notice("let a network namespace of no sandbox go", metadata: ["sandbox": "\(printable(id))"])
             }
         } catch { logger.warning("stray network namespaces stay", metadata: ["error": "\(error)"]) }
+    }
+
+    private func removeStrayTurns() {
+        let known = state.withLock { Set($0.members.keys) }
+        do throws(SwiftletError) { try PluginTurn.forgetAll(directory: turns, but: known) } catch {
+            logger.warning("files of no sandbox stay", metadata: ["folder": "\(turns)", "error": "\(error)"])
+        }
     }
 
     /// No pod can be made meanwhile: one that plugins know and we do not yet would be taken for garbage.

@@ -13,7 +13,7 @@ public final class CNINetwork: PodNetwork {
     let chain: PluginChain
     let store: PluginAttachmentStore
     let namespaces: NamespaceFiles
-    private let turns: String
+    let turns: String
     let state = Mutex(State())
 
     /// Whoever tells plugins of a sandbox holds its lock, and then its `PluginTurn`.

@@ -63,6 +63,12 @@ struct PluginTurn: ~Copyable {
         try remove("\(directory)/\(sandboxID)")
     }
 
+    /// Those of no sandbox in `known`: a daemon was killed before it told plugins anything, or after all were told.
+    static func forgetAll(directory: String, but known: Set<String>) throws(SwiftletError) {
+        let folder = try LinuxSystem.openFile(directory, O_RDONLY | O_DIRECTORY)
+        for name in try directoryEntries(folder.raw) where !known.contains(name) { try remove("\(directory)/\(name)") }
+    }
+
     private static func remove(_ path: String) throws(SwiftletError) {
         if unlink(path) != 0, lastError() != ENOENT { throw systemError(lastError(), "remove", path) }
     }
