@@ -24,7 +24,7 @@ struct RecordFolder: Sendable {
             owning: try check(open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600), "create", new))
         try file.writeAll(bytes)
         if durably { try file.sync() }
-        try check(rename(new, place), "rename", new)
+        try check(Glibc.rename(new, place), "rename", new)
         if durably {
             let folder = try openFile(path, O_RDONLY | O_DIRECTORY)
             try folder.sync()

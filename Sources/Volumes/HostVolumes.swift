@@ -14,7 +14,7 @@ public final class HostVolumes: Sendable {
     let pods: Directory
     /// As the kernel names it, symlinks resolved: the mount table has it so.
     let podsPath: String
-    private let logs: Directory
+    let logs: Directory
     private let claims: Directory
     private let claimsPath: String
     private let queue = DispatchQueue(label: "volumes", attributes: .concurrent)
@@ -253,7 +253,7 @@ public final class HostVolumes: Sendable {
     }
 
     /// What comes from a manifest becomes one name in a directory, or nothing.
-    private func checkName(_ name: String) throws(SwiftletError) {
+    func checkName(_ name: String) throws(SwiftletError) {
         let isOne = !name.isEmpty && name != "." && name != ".." && name.utf8.count <= 255
         guard isOne, !name.utf8.contains(where: { $0 == 0x2f || $0 == 0 }) else {
             throw .invalid("\"\(printable(name))\" cannot be the name of a file")

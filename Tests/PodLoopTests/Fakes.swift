@@ -417,6 +417,7 @@ final class FakeVolumes: VolumeManager {
     func writeFile(_ name: String, _ text: String, pod: PodReference) async throws -> String { "/p/\(name)" }
     func makeTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "/p/t" }
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "bye" }
+    func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "last line" }
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws { state.withLock { _ = $0.up.remove(pod.uid) } }
     func removeClaim(namespace: String, name: String) async throws {

@@ -230,6 +230,7 @@ private final class DyingVolumes: VolumeManager {
     func writeFile(_ name: String, _ text: String, pod: PodReference) async throws -> String { "" }
     func makeTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "" }
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "" }
+    func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "" }
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws {}
     func podUIDs() async throws -> [String] { [] }

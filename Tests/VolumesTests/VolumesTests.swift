@@ -273,6 +273,25 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
         #expect(text.utf8.count == 4096)
     }
 
+    @Test func lastWordsInTheLog() async throws {
+        let pod = PodReference(namespace: "default", name: "web", uid: "u1")
+        #expect(try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod) == "")
+        try await scratch.volumes.makeLogDirectory(container: "app", pod: pod)
+        let stamp = "2026-11-21T06:15:00.000000000Z"
+        let path = scratch.path + "/logs/default_web_u1/app/0.log"
+        try scratch.write(path, "\(stamp) stdout P be\n\(stamp) stdout F gin\n\(stamp) stderr F end\nnonsense\n")
+        #expect(try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod) == "begin\nend\n")
+        let many = (0..<100).map { "\(stamp) stdout F \($0)\n" }.joined()
+        try scratch.write(path, many)
+        let lines = try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod).split(separator: "\n")
+        #expect(lines.first == "20" && lines.last == "99" && lines.count == 80)
+        let wide = (0..<2000).map { "\(stamp) stdout F \($0) \(String(repeating: "x", count: 90))\n" }.joined()
+        try scratch.write(path, wide)
+        let text = try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod)
+        #expect(text.utf8.count == 2048)
+        #expect(text.hasSuffix("x\n"))
+    }
+
     @Test func logsGoWithThePod() async throws {
         let pod = PodReference(namespace: "default", name: "web", uid: "u1")
         try await scratch.volumes.makeLogDirectory(container: "app", pod: pod)

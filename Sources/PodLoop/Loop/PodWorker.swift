@@ -208,18 +208,22 @@ actor PodWorker {
         var observed = try await observer.observe(uid: desired.reference.uid)
         for index in observed.containers.indices {
             guard case .exited(var exit) = observed.containers[index].state, exit.message.isEmpty else { continue }
-            exit.message = await lastWords(of: observed.containers[index])
+            exit.message = await lastWords(of: observed.containers[index], failed: exit.code != 0)
             observed.containers[index].state = .exited(exit)
         }
         return observed
     }
 
-    private func lastWords(of container: ObservedContainer) async -> String {
+    private func lastWords(of container: ObservedContainer, failed: Bool) async -> String {
         if let text = lastWords[container.id] { return text }
         var text = ""
         do {
             text = try await context.volumes.readTerminationLog(
                 container: container.name, attempt: container.attempt, pod: desired.reference)
+            if text.isEmpty && failed && container.fallsBackToLog {
+                text = try await context.volumes.readLogEnd(
+                    container: container.name, attempt: container.attempt, pod: desired.reference)
+            }
         } catch {
             context.log.warning("termination log of \(container.name): \(SwiftletError.wrapping(error))")
         }

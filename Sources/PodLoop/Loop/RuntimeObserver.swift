@@ -71,6 +71,8 @@ struct RuntimeObserver: Sendable {
                 state: state(status), createdAt: Timestamp(nanosecondsSince1970: status.createdAt),
                 image: status.image.userSpecifiedImage.isEmpty ? status.image.image : status.image.userSpecifiedImage,
                 imageID: status.imageRef.isEmpty ? status.imageID : status.imageRef,
+                fallsBackToLog: status.annotations[Annotation.terminationMessagePolicy]
+                    == TerminationMessagePolicy.fallbackToLogsOnError.rawValue,
                 definitionHash: status.annotations[Annotation.containerHash] ?? "")
         } catch let error as SwiftletError where error.code == .notFound { return nil }
     }

@@ -20,6 +20,8 @@ public protocol VolumeManager: Sendable {
     func makeTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String
     /// Its first 4096 bytes; empty when there is none.
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String
+    /// The end of what it wrote to its log: 80 lines, 2048 bytes; empty when there is no log.
+    func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String
     /// The text of the machine's own /etc/hosts.
     func nodeHostsFile() async throws -> String
     /// Keeps which ids the pod's user namespace has, durably, whole or not at all; until `remove`.

@@ -62,12 +62,14 @@ public struct ObservedContainer: Sendable, Equatable {
     public var createdAt: Timestamp
     public var image: String
     public var imageID: String
+    /// Whether the end of its log is its message when it failed and left none.
+    public var fallsBackToLog: Bool
     /// Of the definition it was made from; empty when the runtime does not say.
     public var definitionHash: String
 
     public init(
         id: String, name: String, attempt: UInt32 = 0, sandboxID: String, state: State, createdAt: Timestamp,
-        image: String = "", imageID: String = "", definitionHash: String = ""
+        image: String = "", imageID: String = "", fallsBackToLog: Bool = false, definitionHash: String = ""
     ) {
         self.id = id
         self.name = name
@@ -77,6 +79,7 @@ public struct ObservedContainer: Sendable, Equatable {
         self.createdAt = createdAt
         self.image = image
         self.imageID = imageID
+        self.fallsBackToLog = fallsBackToLog
         self.definitionHash = definitionHash
     }
 

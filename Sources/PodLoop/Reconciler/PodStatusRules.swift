@@ -113,11 +113,17 @@ struct ContainerStatusRule {
         guard let exit = container.exit else { return nil }
         var end = ContainerStateTerminated(
             exitCode: exit.code, reason: exit.reason.isEmpty ? nil : exit.reason,
-            message: exit.message.isEmpty ? nil : exit.message)
+            message: exit.message.isEmpty ? nil : shortened(exit.message))
         end.startedAt = exit.startedAt?.truncated
         end.finishedAt = exit.finishedAt.truncated
         end.containerID = containerID(container.id)
         return .terminated(end)
+    }
+
+    /// All messages of a pod together are 12 KiB at most.
+    private func shortened(_ message: String) -> String {
+        let limit = (12 << 10) / (pod.spec.containers.count + pod.spec.initContainers.count)
+        return message.utf8.count <= limit ? message : String(decoding: message.utf8.prefix(limit), as: UTF8.self)
     }
 
     /// The runtime knows no such container: it was never made, or its record is gone.
