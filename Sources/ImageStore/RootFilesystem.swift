@@ -8,7 +8,7 @@ import LinuxSystem
 /// - The snapshot is prepared with the pod's `IDMapping`, where the store can do it (`SnapshotterReport.mapsOwners`).
 /// - It is mounted in the container's new mount namespace by a process that is still in the first user namespace, since
 ///   only there overlayfs reads its own attributes of the layers, with the descriptor of the pod's user namespace
-///   (`/proc/PID/ns/user`): an overlay by `OverlayMount.mount(at:owners:)`; a plain tree by a `DetachedMount` of it,
+///   (`/proc/PID/ns/user`): an overlay by `OverlayMount.mapOwners` before it; a plain tree by a `DetachedMount` of it,
 ///   `mapOwners(by:)`, `attach(onto:)`. After that the process enters the user namespace.
 /// - A process that is in the user namespace already can be handed the descriptor of the mount instead
 ///   (`OverlayMount.detached(owners:)`): a mount that hangs nowhere may be attached by whoever owns the mount namespace.

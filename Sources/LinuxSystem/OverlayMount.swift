@@ -29,13 +29,10 @@ public struct OverlayMount: Sendable, Equatable {
     /// Mounts it onto `target`. The calling thread must have a mount namespace and a working directory of its own: the
     /// latter is changed.
     ///
-    /// With a user namespace's descriptor the lower directories are seen with their owners mapped by it: what the layers
-    /// say belongs to 0 belongs to the namespace's 0, and nothing on disk is changed. For that, a mapped clone of
-    /// `mappedFolder` is hung over it, which stays as long as the mount namespace. The caller must still be in the first user namespace:
-    /// only there does overlayfs read its own attributes. `upper` is not mapped: it holds owners as the host sees them, so
-    /// whoever made it gives it the mapped owner of the root.
-    public func mount(at target: String, owners userNamespace: Int32? = nil) throws(SwiftletError) {
-        if let userNamespace { try mapFolder(userNamespace) }
+    /// Where `mapOwners` was called for its folder, the lower directories are seen with mapped owners. The caller must still
+    /// be in the first user namespace: only there does overlayfs read its own attributes. `upper` is not mapped: it holds
+    /// owners as the host sees them, so whoever made it gives it the mapped owner of the root.
+    public func mount(at target: String) throws(SwiftletError) {
         try check(chdir(folder), "chdir", folder)
         guard options.utf8.count < 4096 - ",volatile".utf8.count else { return try mountInPieces(at: target) }
         do throws(SwiftletError) {
@@ -53,7 +50,8 @@ public struct OverlayMount: Sendable, Equatable {
         _ attributes: MountAttributes = [], owners userNamespace: Int32? = nil
     ) throws(SwiftletError) -> DetachedMount {
         let raw = try inMountNamespaceOfItsOwn { () throws(SwiftletError) in
-            try mount(at: folder, owners: userNamespace)
+            if let userNamespace { try OverlayMount.mapOwners(of: mappedFolder, by: userNamespace) }
+            try mount(at: folder)
             let root = try openDirectory(folder)
             let clone = try DetachedMount(cloning: root.raw, recursive: false, name: "overlay")
             if !attributes.isEmpty { try clone.set(attributes, recursive: false) }
@@ -71,12 +69,15 @@ public struct OverlayMount: Sendable, Equatable {
         return options + ",index=off,metacopy=off,redirect_dir=off"
     }
 
-    private func mapFolder(_ userNamespace: Int32) throws(SwiftletError) {
-        let origin = try openDirectory(mappedFolder)
-        let mapped = try DetachedMount(cloning: origin.raw, recursive: false, name: mappedFolder)
+    /// From now on the layers in `folder` are seen in this mount namespace with their owners mapped by the user namespace: what
+    /// they say belongs to 0 belongs to the namespace's 0, and nothing on disk is changed. A mapped clone hangs over the folder
+    /// until the mount namespace ends; what is mapped cannot be mapped again.
+    public static func mapOwners(of folder: String, by userNamespace: Int32) throws(SwiftletError) {
+        let origin = try openDirectory(folder)
+        let mapped = try DetachedMount(cloning: origin.raw, recursive: false, name: folder)
         try mapped.setPropagation(MountPropagationFlag.private, recursive: false)
         try mapped.mapOwners(by: userNamespace)
-        try mapped.attach(onto: origin.raw, name: mappedFolder)
+        try mapped.attach(onto: origin.raw, name: folder)
     }
 
     /// A lower directory at a time, which Linux can since 6.7. Values are short: fsconfig(2) takes 255 bytes.

@@ -47,10 +47,9 @@ struct ContainerChild {
             let hostRoot = try openDirectory("/")
             try setMountPropagation(hostRoot.raw, MountPropagationFlag.slave, recursive: true)
         }
-        if users == nil {
-            for (index, mount) in plan.mounts.enumerated() {
-                if let source = try MountSource(layersOf: mount, at: plan.recordDirectory) { sources[index] = source }
-            }
+        if users != nil { try mapLayers(plan, owners: extraDescriptor) }
+        for (index, mount) in plan.mounts.enumerated() {
+            if let source = try MountSource(layersOf: mount, at: plan.recordDirectory) { sources[index] = source }
         }
         let root = try makeRoot()
         let null = try step("open /dev/null") { () throws(SwiftletError) in try NullDevice() }

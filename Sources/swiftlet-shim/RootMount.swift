@@ -24,13 +24,13 @@ func mountRoot(_ plan: LaunchPlan) throws(StepFailure) -> RootDirectory {
     }
 }
 
-/// The root filesystem, hanging nowhere, with the owners of its files mapped by a user namespace.
+/// The root filesystem, hanging nowhere, with the owners of its files mapped by a user namespace: those of layers by
+/// `mapLayers` before.
 func mappedRoot(_ plan: LaunchPlan, owners userNamespace: Int32) throws(StepFailure) -> DetachedMount {
     do throws(SwiftletError) {
         switch plan.rootFilesystem {
         case .overlay(let layersDirectory, let lowers, let upper, let work):
-            try overlay(layersDirectory, lowers, upper, work)
-                .mount(at: plan.recordDirectory, owners: userNamespace)
+            try overlay(layersDirectory, lowers, upper, work).mount(at: plan.recordDirectory)
             let root = try openDirectory(plan.recordDirectory)
             return try DetachedMount(cloning: root.raw, recursive: false, name: "overlay")
         case .directory(let path):
@@ -42,6 +42,18 @@ func mappedRoot(_ plan: LaunchPlan, owners userNamespace: Int32) throws(StepFail
     } catch {
         throw StepFailure("mount the root filesystem", error)
     }
+}
+
+/// Maps the owners of all layers that the container sees by a user namespace.
+func mapLayers(_ plan: LaunchPlan, owners userNamespace: Int32) throws(StepFailure) {
+    var folders: Set<String> = []
+    if case .overlay(let folder, _, _, _) = plan.rootFilesystem { folders.insert(folder) }
+    for mount in plan.mounts {
+        if case .layers(let folder, _, _) = mount.source { folders.insert(folder) }
+    }
+    do throws(SwiftletError) {
+        for folder in folders { try OverlayMount.mapOwners(of: folder, by: userNamespace) }
+    } catch { throw StepFailure("map the owners of layers", error) }
 }
 
 private func overlay(_ folder: String, _ lowers: [String], _ upper: String, _ work: String) -> OverlayMount {

@@ -10,7 +10,7 @@ import subprocess
 import unittest
 from pathlib import Path
 
-from lib import archive, machine
+from lib import archive, images, machine
 from lib.case import DaemonCase
 from lib.daemon import eventually
 from lib.manifest import pod, shell
@@ -207,6 +207,15 @@ class Files(UserCase):
         self.assertEqual(self.output(script, image="localhost/test/owned:1"), "0:0\n1000:1001\n1000:1001\n0\n")
         layers = list((self.daemon.root / "images/layers").glob("*/bin/busybox"))
         self.assertEqual({path.stat().st_uid for path in layers}, {0})  # nothing was given away
+
+    def test_of_images_as_volumes(self):
+        one = {"image": {"image": "localhost/test/owned:1"}, "readonly": True}
+        mounts = [{**one, "containerPath": "/whole"}, {**one, "containerPath": "/part", "imageSubPath": "owned"},
+                  {**one, "containerPath": "/other", "image": {"image": images.BUSYBOX}}]
+        script = "stat -c %u:%g /whole/owned/file /part/file /other/bin/busybox /bin/busybox"
+        for image in ("localhost/test/owned:1", images.BUSYBOX):
+            output = self.output(script, image=image, mounts=mounts)
+            self.assertEqual(output, "1000:1001\n1000:1001\n0:0\n0:0\n")
 
     def test_set_user_id_and_file_capabilities_reach_no_further(self):
         pod = self.isolated()

@@ -94,15 +94,7 @@ struct MountPlanner {
         let destination = try Paths.normalized(mount.containerPath, "container_path")
         let object = "mount \(printable(destination))"
         guard destination != "/" else { throw .invalid("nothing can be mounted over the root", object: object) }
-        if mount.showsImage {
-            // Its owners are not mapped yet: all of it would be nobody's.
-            guard owners == nil else {
-                throw SwiftletError(
-                    .unimplemented, "image volumes of pods with a user namespace are not supported yet", object: object,
-                    hint: "leave hostUsers at its default, true")
-            }
-            return try image(mount, at: destination)
-        }
+        if mount.showsImage { return try image(mount, at: destination) }
         let source = try Paths.normalized(mount.hostPath, "host_path")
         do throws(SwiftletError) {
             guard try host.kind(source) != nil else {
@@ -135,7 +127,8 @@ struct MountPlanner {
         guard mount.propagation == .propagationPrivate else {
             throw .invalid("the mount of an image has private propagation", object: object)
         }
-        let attributes = try options(mount).union([.readOnly, .noSuid, .noDev, .noExec])
+        var attributes = try options(mount).union([.readOnly, .noSuid, .noDev, .noExec])
+        if owners != nil { attributes.insert(.mappedOwners) }
         return MountPlan(source, at: destination, attributes: attributes)
     }
 
