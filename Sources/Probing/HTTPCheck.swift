@@ -18,6 +18,12 @@ public struct HTTPCheck: Sendable {
         self.timeout = timeout
     }
 
+    /// Asks once: nil when there was an answer, whatever its status, else why there was none. Errors: `CancellationError` only.
+    public func ask() async throws -> String? {
+        do { _ = try await get(url, within: timeout) } catch let fault as ExchangeFault { return words(fault, url) }
+        return nil
+    }
+
     /// Errors: `CancellationError` only; all else is a failure of what is checked.
     public func run() async throws -> CheckResult {
         let deadline = ContinuousClock.now + timeout
@@ -25,7 +31,7 @@ public struct HTTPCheck: Sendable {
         for _ in 0...Self.mostRedirects {
             let answer: HTTPAnswer
             do { answer = try await get(target, within: deadline - .now) } catch let fault as ExchangeFault {
-                return .failure("Get \"\(target.text)\": \(words(fault, target))")
+                return .failure(words(fault, target))
             }
             let status = Int(answer.head.status.code)
             guard (200..<400).contains(status) else { return .failure("HTTP probe failed with statuscode: \(status)") }
@@ -51,11 +57,13 @@ public struct HTTPCheck: Sendable {
     }
 
     private func words(_ fault: ExchangeFault, _ target: ProbeURL) -> String {
-        switch fault {
-        case .dial(let reason): "dial tcp \(target.endpoint.text): \(reason)"
-        case .timedOut: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
-        case .broken(let reason): reason
-        }
+        let why =
+            switch fault {
+            case .dial(let reason): "dial tcp \(target.endpoint.text): \(reason)"
+            case .timedOut: "context deadline exceeded (Client.Timeout exceeded while awaiting headers)"
+            case .broken(let reason): reason
+            }
+        return "Get \"\(target.text)\": \(why)"
     }
 
     private func get(_ target: ProbeURL, within time: Duration) async throws -> HTTPAnswer {

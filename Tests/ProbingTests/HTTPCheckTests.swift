@@ -27,6 +27,21 @@ import Testing
         #expect(result == expected)
     }
 
+    @Test(arguments: [200, 302, 404, 500]) func anyAnswerIsAnAnswer(_ code: Int) async throws {
+        let fault = try await withHTTPServer({ _ in (code, [("Location", "/again")], "") }) { endpoint in
+            try await HTTPCheck(url: ProbeURL(scheme: .http, endpoint: endpoint, path: "/"), timeout: .seconds(300))
+                .ask()
+        }
+        #expect(fault == nil)
+    }
+
+    @Test func noAnswerIsTold() async throws {
+        let endpoint = Endpoint(host: "127.0.0.1", port: 1)
+        let check = HTTPCheck(url: ProbeURL(scheme: .http, endpoint: endpoint, path: "/"), timeout: .seconds(300))
+        #expect(
+            try await check.ask() == "Get \"http://127.0.0.1:1/\": dial tcp 127.0.0.1:1: connect: connection refused")
+    }
+
     @Test func whatIsSent() async throws {
         let seen = Mutex<HTTPRequestHead?>(nil)
         try await withHTTPServer({ head in

@@ -38,13 +38,12 @@ struct HookRunner: Sendable {
             "command '\(request.cmd.joined(separator: " "))' exited with \(answer.exitCode): \(output)")
     }
 
-    /// Whatever the status: an answer is enough.
+    /// Whatever it says: an answer is enough.
     private func get(_ action: HTTPGetAction, timeout: Int64?) async throws {
         let targets = PortTargets(pod: pod, container: container, addresses: addresses)
         let limit = min(timeout ?? Self.longestRequest, Self.longestRequest)
-        let result = try await targets.check(action, timeout: .seconds(limit)).run()
-        if case .failure(let reason) = result, reason.hasPrefix("Get ") {
-            throw SwiftletError(.failedPrecondition, reason)
+        if let fault = try await targets.check(action, timeout: .seconds(limit)).ask() {
+            throw SwiftletError(.failedPrecondition, fault)
         }
     }
 

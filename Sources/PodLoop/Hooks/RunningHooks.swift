@@ -24,15 +24,6 @@ final class RunningHooks: Sendable {
         }
     }
 
-    /// Begins something for each container, apart from its caller.
-    func begin(
-        _ containers: [ObservedContainer], _ body: @escaping @Sendable (ObservedContainer) async -> Void
-    ) -> [String: Task<Void, Never>] {
-        var tasks: [String: Task<Void, Never>] = [:]
-        for container in containers { tasks[container.id] = Task { await body(container) } }
-        return tasks
-    }
-
     func cut() {
         let tasks = state.withLock { state in
             state.isCut = true

@@ -24,15 +24,23 @@ struct PodKill: Sendable {
         for container in running { await announce(container) }
         let begun = context.now()
         let left: @Sendable () -> Int64 = { grace - Int64(context.now().timeInterval(since: begun)) }
-        let ends = hooks.begin(running.filter { sidecars.contains($0.name) }) { await preStop($0, grace: grace) }
-        try await forEach(running.filter { !sidecars.contains($0.name) }) { container in
-            await preStop(container, grace: grace)
-            try await stop(container.id, grace: left())
-        }
-        for name in sidecars.reversed() {
-            try await forEach(running.filter { $0.name == name }) { container in
-                await ends[container.id]?.value
+        try await withThrowingTaskGroup(of: String.self) { hooksOfSidecars in
+            for container in running where sidecars.contains(container.name) {
+                hooksOfSidecars.addTask {
+                    await preStop(container, grace: grace)
+                    return container.id
+                }
+            }
+            try await forEach(running.filter { !sidecars.contains($0.name) }) { container in
+                await preStop(container, grace: grace)
                 try await stop(container.id, grace: left())
+            }
+            var done: Set<String> = []
+            for name in sidecars.reversed() {
+                for container in running where container.name == name {
+                    while !done.contains(container.id), let id = try await hooksOfSidecars.next() { done.insert(id) }
+                    try await stop(container.id, grace: left())
+                }
             }
         }
         for sandbox in observed.sandboxes {
