@@ -33,7 +33,7 @@ private func pod(spec changes: [String: JSONValue] = [:], container: [String: JS
         (pod(container: ["image": nil]), .required, "spec.containers[0].image"),
         (pod(container: ["image": " x"]), .invalid, "spec.containers[0].image"),
         (pod(container: ["imagePullPolicy": "Maybe"]), .notSupported, "spec.containers[0].imagePullPolicy"),
-        (pod(spec: ["initContainers": [["name": "c", "image": "i"]]]), .duplicate, "spec.containers[0].name"),
+        (pod(spec: ["initContainers": [["name": "c", "image": "i"]]]), .duplicate, "spec.initContainers[0].name"),
         (
             pod(container: ["resources": ["limits": ["memory": "64MiB"]]]), .typeInvalid,
             "spec.containers[0].resources.limits[memory]"
@@ -67,6 +67,25 @@ private func pod(spec changes: [String: JSONValue] = [:], container: [String: JS
             .forbidden, "spec.containers[0].volumeMounts[0].mountPropagation"
         ),
         (pod(spec: ["volumes": [["name": "v"], ["name": "v"]]]), .duplicate, "spec.volumes[1].name"),
+        (
+            pod(spec: [
+                "volumes": [
+                    [
+                        "name": "v",
+                        "projected": [
+                            "sources": [
+                                ["configMap": ["name": "a", "items": [["key": "k", "path": "x"]]]],
+                                ["secret": ["name": "b", "items": [["key": "k", "path": "x"]]]],
+                            ]
+                        ],
+                    ]
+                ]
+            ]), .invalid, "spec.volumes[0].projected.sources[1].secret.items[0].path"
+        ),
+        (
+            pod(spec: ["ephemeralContainers": [["name": "e", "image": "i"]]]), .forbidden,
+            "spec.ephemeralContainers"
+        ),
         (
             pod(spec: ["volumes": [["name": "v", "emptyDir": [:], "hostPath": ["path": "/x"]]]]), .forbidden,
             "spec.volumes[0].hostPath"

@@ -47,6 +47,9 @@ extension Validator {
             hostNetwork: spec["hostNetwork"].bool == true,
             gracePeriodSeconds: spec["terminationGracePeriodSeconds"].int ?? 30)
         if spec["containers"].value?.array?.isEmpty == true { add(.required(spec["containers"].path)) }
+        if !spec["ephemeralContainers"].elements.isEmpty {
+            add(.forbidden(spec["ephemeralContainers"].path, "cannot be set on create"))
+        }
         containers(spec, facts)
         hostPorts(spec)
         atLeast(0, spec["terminationGracePeriodSeconds"])
@@ -69,7 +72,7 @@ extension Validator {
 
     private mutating func containers(_ spec: Located, _ facts: PodFacts) {
         unique(
-            ["initContainers", "containers", "ephemeralContainers"].flatMap { list in
+            ["containers", "initContainers", "ephemeralContainers"].flatMap { list in
                 spec[list].elements.map { $0["name"] }
             })
         for container in spec["initContainers"].elements {

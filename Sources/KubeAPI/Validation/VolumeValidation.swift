@@ -80,6 +80,22 @@ extension Validator {
                 atLeast(600, token["expirationSeconds"])
             }
         }
+        projectedPaths(source["sources"].elements)
+    }
+
+    /// Two sources may not both say where the same file is.
+    private mutating func projectedPaths(_ projections: [Located]) {
+        var taken: Set<String> = []
+        for projection in projections {
+            let items = ["secret", "configMap", "downwardAPI"].flatMap {
+                projection[$0]["items"].elements.map { $0["path"] }
+            }
+            for path in items + [projection["serviceAccountToken"]["path"]] where !path.text.isEmpty {
+                if !taken.insert(path.text).inserted {
+                    add(.invalid(path.path, path.shown, "conflicting duplicate paths"))
+                }
+            }
+        }
     }
 
     static let volumeFields = [
