@@ -1,8 +1,22 @@
+import APIClient
+import ArgumentParser
 import Errors
 import Glibc
 import JSON
 import KubeAPI
 import LinuxSystem
+
+/// For verbs that take objects from manifests.
+struct ManifestOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("f"), .customLong("filename")],
+        help: "A manifest or a folder of them; - for standard input.", completion: .file())
+    var files: [String]
+
+    func entries(_ scope: NamespaceOptions, _ global: GlobalOptions) async throws -> [ManifestFiles.Entry] {
+        try await ManifestFiles(files, namespace: scope.namespace).objects(Discovery(api: global.api))
+    }
+}
 
 /// The objects of the manifests named with `-f`: files, folders (their .yaml, .yml and .json), or - for standard input.
 struct ManifestFiles {

@@ -1,6 +1,5 @@
 """A pod's life: probes of every kind, hooks, and what they do to the containers' order and end."""
 
-import ssl
 import subprocess
 import sys
 import tempfile

@@ -13,10 +13,7 @@ struct ConfigDescription {
 
     func text() -> String {
         var lines = Lines()
-        lines.field("Name", object[path: "metadata", "name"]?.string)
-        lines.field("Namespace", object[path: "metadata", "namespace"]?.string)
-        lines.map("Labels", (object["metadata"]?["labels"]?.object ?? [:]).compactMapValues(\.string))
-        lines.annotations((object["metadata"]?["annotations"]?.object ?? [:]).compactMapValues(\.string))
+        lines.metadata(of: object)
         if let type = object["type"]?.string { lines.field("Type", type) }
         let isSecret = object["kind"] == "Secret"
         section("Data", "data", hidden: isSecret, &lines)

@@ -13,10 +13,7 @@ struct GenericDescription {
 
     func text() -> String {
         var lines = Lines()
-        lines.field("Name", object[path: "metadata", "name"]?.string)
-        if let namespace = object[path: "metadata", "namespace"]?.string { lines.field("Namespace", namespace) }
-        lines.map("Labels", (object["metadata"]?["labels"]?.object ?? [:]).compactMapValues(\.string))
-        lines.annotations((object["metadata"]?["annotations"]?.object ?? [:]).compactMapValues(\.string))
+        lines.metadata(of: object)
         for (key, value) in (object.object ?? [:]).sorted(by: { $0.key < $1.key }) where key != "metadata" {
             let scalar = value.object == nil && value.array == nil
             if scalar {

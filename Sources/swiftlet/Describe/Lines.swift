@@ -1,4 +1,5 @@
 import Errors
+import JSON
 import KubeAPI
 
 /// The text of a `describe`: labels on the left, values aligned behind the longest label of the same indentation block.
@@ -31,6 +32,15 @@ struct Lines {
     /// Without what apply keeps for itself: it repeats the whole object, a Secret's values too.
     mutating func annotations(_ annotations: [String: String]) {
         map("Annotations", annotations.filter { $0.key != ThreeWayApply.annotation }, separator: ": ")
+    }
+
+    /// How the description of an object begins.
+    mutating func metadata(of object: JSONValue) {
+        let metadata = object["metadata"] ?? [:]
+        field("Name", metadata["name"]?.string)
+        if let namespace = metadata["namespace"]?.string { field("Namespace", namespace) }
+        map("Labels", (metadata["labels"]?.object ?? [:]).compactMapValues(\.string))
+        annotations((metadata["annotations"]?.object ?? [:]).compactMapValues(\.string))
     }
 
     func text() -> String {

@@ -20,16 +20,10 @@ struct Apply: AsyncParsableCommand {
     @OptionGroup var scope: NamespaceOptions
     @OptionGroup var format: OutputOptions
     @OptionGroup var writing: WriteOptions
-
-    @Option(
-        name: [.customShort("f"), .customLong("filename")],
-        help: "A manifest or a folder of them; - for standard input.", completion: .file())
-    var files: [String]
+    @OptionGroup var manifests: ManifestOptions
 
     mutating func run() async throws {
-        for entry in try await ManifestFiles(files, namespace: scope.namespace).objects(Discovery(api: global.api)) {
-            try await apply(entry)
-        }
+        for entry in try await manifests.entries(scope, global) { try await apply(entry) }
     }
 
     private func apply(_ entry: ManifestFiles.Entry) async throws {

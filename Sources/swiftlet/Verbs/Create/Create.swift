@@ -25,17 +25,11 @@ struct CreateObjects: AsyncParsableCommand {
     @OptionGroup var scope: NamespaceOptions
     @OptionGroup var format: OutputOptions
     @OptionGroup var writing: WriteOptions
-
-    @Option(
-        name: [.customShort("f"), .customLong("filename")],
-        help: "A manifest or a folder of them; - for standard input.", completion: .file())
-    var files: [String]
+    @OptionGroup var manifests: ManifestOptions
 
     mutating func run() async throws {
         let writer = ObjectWriter(api: global.api, options: writing, format: format.output, manager: "kubectl-create")
-        for entry in try await ManifestFiles(files, namespace: scope.namespace).objects(Discovery(api: global.api)) {
-            try await writer.create(entry)
-        }
+        for entry in try await manifests.entries(scope, global) { try await writer.create(entry) }
     }
 }
 
