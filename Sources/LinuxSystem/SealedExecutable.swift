@@ -1,9 +1,8 @@
-import CLinux
 import Errors
 import Glibc
 
-/// A program copied into memory and sealed (memfd_create(2), F_ADD_SEALS): what runs from it can be changed by nobody,
-/// not through /proc/PID/exe either.
+/// A program copied to a file system in memory that has no name and was made read-only: what runs from it can be changed by
+/// nobody who meets it as /proc/PID/exe: not its bytes, and not its mode either, without which it would not start again.
 public final class SealedExecutable: Sendable {
     private let descriptor: OwnedDescriptor
 
@@ -12,29 +11,26 @@ public final class SealedExecutable: Sendable {
 
     /// Copies the program at `path`; `name` is what /proc/PID/exe shows.
     public init(copying path: String, name: String) throws(SwiftletError) {
-        let source = OwnedDescriptor(owning: try check(swl_open(path, O_RDONLY | O_CLOEXEC), "open", path))
-        let memory = OwnedDescriptor(owning: try check(swl_memfd_create(name), "memfd_create", name))
-        var info = stat()
-        try check(fstat(source.raw, &info), "fstat", path)
-        var left = Int(info.st_size)
-        while left > 0 {
-            let copied = try retrying("sendfile", path) { sendfile(memory.raw, source.raw, nil, left) }
-            if copied == 0 { break }
-            left -= copied
-        }
-        try Self.seal(memory, path)
-        descriptor = memory
+        let source = try openFile(path, O_RDONLY)
+        let memory = try DetachedMount(
+            filesystem: "tmpfs", source: name, options: [("mode", "0555"), ("nr_inodes", "2")], [.noSuid, .noDev])
+        try Self.copy(source, path, to: memory, name)
+        try memory.set(.readOnly, recursive: false)
+        // It keeps the mount, which hangs nowhere and goes with the last who runs the program.
+        descriptor = try open(at: memory.descriptor.raw, name, O_RDONLY | O_NOFOLLOW, .beneath)
     }
 
-    /// The kernel refuses with EBUSY while it holds a page itself for longer than 0.2 s (compaction, ageing of pages
-    /// on a machine short of processors); nobody else knows the memory, so it lets go in the end.
-    private static func seal(_ memory: borrowing OwnedDescriptor, _ path: String) throws(SwiftletError) {
-        var triesLeft = 50
-        while swl_memfd_seal(memory.raw) < 0 {
-            let error = swl_errno()
-            guard error == EBUSY, triesLeft > 0 else { throw systemError(error, "fcntl(F_ADD_SEALS)", path) }
-            triesLeft -= 1
-            usleep(20_000)
+    /// Leaves nothing open for writing.
+    private static func copy(
+        _ source: borrowing OwnedDescriptor, _ path: String, to memory: borrowing DetachedMount, _ name: String
+    ) throws(SwiftletError) {
+        let flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW
+        let target = try open(at: memory.descriptor.raw, name, flags, mode: 0o500, .beneath)
+        var left = Int(try status(source.raw, name: path).st_size)
+        while left > 0 {
+            let copied = try retrying("sendfile", path) { sendfile(target.raw, source.raw, nil, left) }
+            if copied == 0 { break }
+            left -= copied
         }
     }
 }

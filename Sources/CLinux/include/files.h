@@ -23,7 +23,5 @@ static inline int swl_pipe2(int *ends, int flags) { return (int)syscall(SYS_pipe
 static inline int swl_memfd_create(const char *name) {
     return (int)syscall(SYS_memfd_create, name, MFD_CLOEXEC | MFD_ALLOW_SEALING);
 }
-// F_ADD_SEALS: sealed against more seals, shrinking, growing and writing.
-static inline int swl_memfd_seal(int fd) { return fcntl(fd, 1033, 1 | 2 | 4 | 8); }
 static inline int swl_eventfd(void) { return (int)syscall(SYS_eventfd2, 0, O_CLOEXEC | O_NONBLOCK); }
 static inline int swl_dup3(int from, int to, int flags) { return (int)syscall(SYS_dup3, from, to, flags); }
