@@ -95,7 +95,7 @@ let package = Package(
         room(
             "APIServer",
             [
-                "KubeAPI", "CRI", "Streaming", "LocalSockets", "JSON", "Errors",
+                "KubeAPI", "CRI", "Streaming", "LocalSockets", "LinuxSystem", "JSON", "Errors",
                 .product(name: "GRDB", package: "GRDB.swift"), nioCore, nioPosix, nioHTTP1, nioWebSocket, logging,
             ]),
         room(

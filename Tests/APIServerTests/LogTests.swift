@@ -59,6 +59,29 @@ import Testing
         #expect(String(decoding: try file.read(at: try file.offset(ofLast: lines)), as: UTF8.self) == expected)
     }
 
+    /// As a pod could put them there that has the folder of all logs as a volume.
+    @Test func leadsNowhereElse() throws {
+        let top = "/tmp/swiftlet-links-\(Identifiers.generated(""))"
+        let files = FileManager.default
+        defer { try? files.removeItem(atPath: top) }
+        try files.createDirectory(atPath: "\(top)/elsewhere", withIntermediateDirectories: true)
+        try files.createDirectory(atPath: "\(top)/logs/pod", withIntermediateDirectories: true)
+        try "secret".write(toFile: "\(top)/elsewhere/0.log", atomically: true, encoding: .utf8)
+        try files.createSymbolicLink(atPath: "\(top)/logs/pod/linked", withDestinationPath: "\(top)/elsewhere")
+        try files.createSymbolicLink(atPath: "\(top)/logs/link", withDestinationPath: top)
+        try files.createDirectory(atPath: "\(top)/logs/pod/own", withIntermediateDirectories: true)
+        try files.createSymbolicLink(
+            atPath: "\(top)/logs/pod/own/0.log", withDestinationPath: "\(top)/elsewhere/0.log")
+        #expect(mkfifo("\(top)/logs/pod/own/1.log", 0o600) == 0)
+        for path in ["pod/linked/0.log", "link/elsewhere/0.log", "pod/own/0.log", "pod/own/1.log"] {
+            #expect(throws: SwiftletError.self, "\(path)") { try LogFile("\(top)/logs/\(path)") }
+        }
+        // Where the logs lie is the machine's to choose.
+        try files.createSymbolicLink(atPath: "\(top)/by", withDestinationPath: top)
+        try "own".write(toFile: "\(top)/logs/pod/own/2.log", atomically: true, encoding: .utf8)
+        #expect(try LogFile("\(top)/by/logs/pod/own/2.log").read(at: 0) == Array("own".utf8))
+    }
+
     private func append(_ text: String, to path: String) throws {
         let handle = try FileHandle(forWritingTo: URL(fileURLWithPath: path))
         try handle.seekToEnd()

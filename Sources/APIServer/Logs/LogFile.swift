@@ -1,31 +1,36 @@
 import Errors
 import Glibc
+import LinuxSystem
 
 /// An open log file. Every method may block: not for the cooperative pool.
 final class LogFile: Sendable {
-    private let descriptor: Int32
+    private let file: OwnedDescriptor
     let inode: UInt64
 
+    private var descriptor: Int32 { file.raw }
     static let chunk = 64 << 10
+    /// The folders of a pod and of its container, and the file.
+    private static let ownParts = 3
 
     /// Throws `notFound` when there is none (yet).
+    ///
+    /// A pod that has the folder of all logs as a volume may put into its own what it likes: links lead nowhere, and a pipe
+    /// is not waited for.
     init(_ path: String) throws {
-        descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
-        guard descriptor >= 0 else {
-            let number = errno
+        let parts = pathComponents(path)
+        do throws(SwiftletError) {
+            let logs = try openDirectory("/" + parts.dropLast(Self.ownParts).joined(separator: "/"))
+            let own = parts.suffix(Self.ownParts).joined(separator: "/")
+            file = try open(at: logs.raw, own, O_RDONLY | O_NONBLOCK | O_NOCTTY, [.beneath, .noSymlinks])
+            let info = try status(file.raw)
+            guard info.isRegularFile else { throw SwiftletError(.internal, "it is no regular file") }
+            inode = UInt64(info.st_ino)
+        } catch {
+            let code: SwiftletError.Code = error.errno == ENOENT ? .notFound : .internal
             throw SwiftletError(
-                number == ENOENT ? .notFound : .internal, String(cString: strerror(number)), operation: "open",
-                object: "log \(printable(path))", errno: number)
+                code, error.reason, operation: "open", object: "log \(printable(path))", errno: error.errno)
         }
-        var info = stat()
-        guard fstat(descriptor, &info) == 0, info.st_mode & S_IFMT == S_IFREG else {
-            close(descriptor)
-            throw SwiftletError(.internal, "it is no regular file", operation: "open", object: "log \(printable(path))")
-        }
-        inode = UInt64(info.st_ino)
     }
-
-    deinit { close(descriptor) }
 
     /// The inode at a path now; nil when nothing is there.
     static func inode(at path: String) -> UInt64? {
