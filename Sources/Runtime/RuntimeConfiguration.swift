@@ -14,17 +14,22 @@ public struct RuntimeConfiguration: Sendable {
     /// What pods get for their /etc/resolv.conf when they say nothing else.
     public var resolver: HostResolver
 
+    /// Processes and threads of a pod together, where its client sets no limit and the machine can; nil for no limit.
+    public var processesPerPod: Int64?
+
     public static let standardRun = "/run/swiftlet"
 
     /// With another run directory than the standard one the cgroup root gets a name derived from it, so that several
     /// daemons live side by side.
     public init(
-        root: String, run: String, shimPath: String, cgroupRoot: String? = nil, resolver: HostResolver = HostResolver()
+        root: String, run: String, shimPath: String, cgroupRoot: String? = nil, resolver: HostResolver = HostResolver(),
+        processesPerPod: Int64? = nil
     ) {
         self.root = root
         self.run = run
         self.shimPath = shimPath
         self.resolver = resolver
+        self.processesPerPod = processesPerPod
         self.cgroupRoot = cgroupRoot ?? RuntimeConfiguration.cgroupRoot(run: run)
     }
 

@@ -47,7 +47,7 @@ final class Daemon: Sendable {
             ])
         let configuration = RuntimeConfiguration(
             root: options.root, run: options.run, shimPath: try directories.shim(), cgroupRoot: options.cgroupRoot,
-            resolver: options.resolver)
+            resolver: options.resolver, processesPerPod: options.podMaxPIDs < 0 ? nil : options.podMaxPIDs)
         let runtime = try await onOwnThread {
             try PodRuntime(
                 configuration: configuration, imageStore: store, logger: logger,

@@ -103,6 +103,13 @@ struct DaemonOptions: ParsableArguments {
     var allowedUnsafeSysctls: [String] = []
 
     @Option(
+        name: .customLong("pod-max-pids"),
+        help: ArgumentHelp(
+            "How many processes and threads a pod may have together; -1 for any number.",
+            discussion: "Where cgroup v2 has no pids controller there is no limit.", valueName: "number"))
+    var podMaxPIDs: Int64 = 4096
+
+    @Option(
         help:
             "How root filesystems are made of images: overlay mounts, a copy for each container, or auto: overlay where it works."
     )
@@ -138,6 +145,9 @@ struct DaemonOptions: ParsableArguments {
     func validate() throws {
         for (option, path) in [("--root", root), ("--run", run)] where !path.hasPrefix("/") {
             throw ValidationError("\(option) must be an absolute path, not \"\(path)\"")
+        }
+        guard podMaxPIDs == -1 || podMaxPIDs > 0 else {
+            throw ValidationError("--pod-max-pids must be a positive number, or -1 for no limit, not \(podMaxPIDs)")
         }
         if let resolvConf, !resolvConf.hasPrefix("/") {
             throw ValidationError("--resolv-conf must be an absolute path, not \"\(resolvConf)\"")

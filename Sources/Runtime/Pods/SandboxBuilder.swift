@@ -116,6 +116,9 @@ struct SandboxBuilder {
         var limits = try ResourceTranslation.limits(config.linux.resources, weighted: context.weighted)
         // A container that runs out of memory goes as a whole, a pod does not.
         limits.outOfMemoryGroup = nil
+        if context.hierarchy.controllers.contains("pids"), limits.unified["pids.max"] == nil {
+            limits.processes = context.configuration.processesPerPod
+        }
         try cgroup.apply(limits)
         if plan.namespaces.pid == .pod {
             // Of its own, for the pod's PID 1: cgroup v2 keeps processes out of cgroups that have children with limits.
