@@ -303,7 +303,7 @@ class Restarts(CNICase):
         for family in ("iptables", "ip6tables"):
             self.host.run("sh", "-c", f"{family} -w -t nat -F && {family} -w -t nat -X")
         subprocess.run(["umount", self.daemon.run_dir / "netns" / pod.id], check=True)
-        subprocess.run(["umount", "-l", self.daemon.run_dir / "sandboxes" / pod.id / "shm"], check=True)
+        subprocess.run(["umount", "-l", self.daemon.run_dir / "sandboxes" / pod.id / "memory"], check=True)
         shutil.rmtree(self.daemon.run_dir)
         self.daemon.run_dir.mkdir()
         self.daemon.start()

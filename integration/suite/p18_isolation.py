@@ -110,7 +110,7 @@ class Leaks(ProbeCase):
         self.assertIn("LEAKED", Path(f"/proc/{self.daemon.process.pid}/environ").read_text())
         pod = self.sandbox("perch", hostname="perch")
         for name in ("hosts", "hostname", "resolv.conf"):
-            mode = (self.daemon.run_dir / "sandboxes" / pod.id / name).stat().st_mode
+            mode = (self.daemon.run_dir / "sandboxes" / pod.id / "memory" / name).stat().st_mode
             self.assertEqual(mode & 0o444, 0o444, f"{name} is for everybody in the pod")
         container = pod.container("/probe", *row.words(), image=probe.IMAGE, security=row.security)
         code, output = container.run()

@@ -176,8 +176,20 @@ struct SandboxFiles: Sendable, Equatable {
     var hosts: String
     var hostname: String
     var resolver: String
-    /// A tmpfs, or the host's /dev/shm for a pod in the host's IPC namespace.
+    /// Or the host's /dev/shm for a pod in the host's IPC namespace.
     var sharedMemory: String
+}
+
+extension SandboxFiles {
+    /// A tmpfs of the sandbox's own: what a pod writes into its files takes room from nobody else.
+    static func place(in directory: String) -> String { "\(directory)/memory" }
+
+    init(in directory: String, hostIPC: Bool) {
+        let place = SandboxFiles.place(in: directory)
+        self.init(
+            hosts: "\(place)/hosts", hostname: "\(place)/hostname", resolver: "\(place)/resolv.conf",
+            sharedMemory: hostIPC ? "/dev/shm" : "\(place)/shm")
+    }
 }
 
 extension CRIMount {

@@ -102,9 +102,7 @@ extension Pod {
     private func planner(image: Digest) throws(SwiftletError) -> ContainerPlanner {
         let context = self.context
         let namespaces = try NamespaceSelection(sandbox: record.config.linux.securityContext.namespaceOptions)
-        let files = SandboxFiles(
-            hosts: "\(directory)/hosts", hostname: "\(directory)/hostname", resolver: "\(directory)/resolv.conf",
-            sharedMemory: namespaces.hostIPC ? "/dev/shm" : "\(directory)/shm")
+        let files = SandboxFiles(in: directory, hostIPC: namespaces.hostIPC)
         let sandbox = ContainerPlanner.Sandbox(
             namespaces: namespaces, files: files, hostname: record.hostname,
             logDirectory: record.config.logDirectory, privileged: record.config.linux.securityContext.privileged)

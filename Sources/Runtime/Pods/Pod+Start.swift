@@ -134,7 +134,7 @@ extension Pod {
     /// What the sandbox itself holds, besides its containers and its record.
     func releaseSandbox() throws(SwiftletError) {
         try context.network.tearDown(sandboxID: id)
-        try SandboxBuilder.unmount("\(directory)/shm")
+        try SandboxBuilder.unmount(SandboxFiles.place(in: directory))
         let own = cgroup.child(id)
         guard own.exists else { return }
         if try own.isPopulated() {

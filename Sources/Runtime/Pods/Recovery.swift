@@ -66,7 +66,7 @@ struct Recovery {
             if error.code != .unavailable, error.code != .notFound { throw error }
         }
         try context.network.tearDown(sandboxID: id)
-        try SandboxBuilder.unmount("\(directory)/shm")
+        try SandboxBuilder.unmount(SandboxFiles.place(in: directory))
         try Files.removeTree(context.configuration.sandboxes, id)
         context.logger.notice("removed a half-made sandbox", metadata: ["sandbox": "\(id)"])
     }

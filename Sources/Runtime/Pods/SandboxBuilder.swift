@@ -54,7 +54,7 @@ struct SandboxBuilder {
         try Files.makeDirectory(directory)
         cleanup.push("remove directory \(directory)") { try Files.removeTree(context.configuration.sandboxes, id) }
         try Files.makeDirectory("\(directory)/containers")
-        try mountSharedMemory(&cleanup)
+        try mountMemory(&cleanup)
         let cgroup = try makeCgroup(&cleanup)
         let log: OwnedDescriptor? = try openFile("\(directory)/shim.log", O_WRONLY | O_APPEND | O_CREAT)
         let process = try ShimSpawner.spawn(
@@ -135,15 +135,25 @@ struct SandboxBuilder {
         }
     }
 
-    private func mountSharedMemory(_ cleanup: inout CleanupStack) throws(SwiftletError) {
-        guard !plan.namespaces.hostIPC else { return }
-        let place = "\(directory)/shm"
+    private var files: SandboxFiles { SandboxFiles(in: directory, hostIPC: plan.namespaces.hostIPC) }
+
+    /// For the files that containers may write to, and their shared memory.
+    private func mountMemory(_ cleanup: inout CleanupStack) throws(SwiftletError) {
+        let place = SandboxFiles.place(in: directory)
         try Files.makeDirectory(place)
-        let flags = UInt(MS_NOSUID | MS_NODEV | MS_NOEXEC)
-        let (user, group) = podRoot
-        let options = "mode=1777,size=65536k,uid=\(user),gid=\(group)"
-        try check(mount("shm", place, "tmpfs", flags, options), "mount tmpfs on", place)
+        try check(mount("shm", place, "tmpfs", 0, "mode=755,size=65536k"), "mount tmpfs on", place)
         cleanup.push("unmount \(place)") { try SandboxBuilder.unmount(place) }
+        guard !plan.namespaces.hostIPC else { return }
+        try Files.makeDirectory(files.sharedMemory)
+        try giveToPod(files.sharedMemory)
+        try check(chmod(files.sharedMemory, 0o1777), "chmod", files.sharedMemory)
+    }
+
+    /// Who owns what is this sandbox's alone: root as the pod knows it.
+    private func giveToPod(_ path: String) throws(SwiftletError) {
+        guard let owners = plan.namespaces.owners else { return }
+        let (user, group) = (owners.outside(user: 0) ?? 0, owners.outside(group: 0) ?? 0)
+        try check(chown(path, user, group), "chown", path)
     }
 
     /// One that is not mounted is fine.
@@ -157,20 +167,10 @@ struct SandboxBuilder {
         let hosts = PodFiles.hosts(hostname: plan.hostname, addresses: addresses)
         // On the host's network the host's own names hold.
         let copied = plan.namespaces.hostNetwork ? try Files.readIfPresent("/etc/hosts") : nil
-        try Files.replace("\(directory)/hosts", copied ?? Array(hosts.utf8), mode: 0o644)
-        try Files.replace("\(directory)/hostname", PodFiles.hostname(plan.hostname), mode: 0o644)
-        try Files.replace("\(directory)/resolv.conf", try resolver(), mode: 0o644)
-        guard plan.namespaces.owners != nil else { return }
-        let (user, group) = podRoot
-        for name in ["hosts", "hostname", "resolv.conf"] {
-            try check(chown("\(directory)/\(name)", user, group), "chown", name)
-        }
-    }
-
-    /// Who owns what is this sandbox's alone: root as the pod knows it.
-    private var podRoot: (user: UInt32, group: UInt32) {
-        let owners = plan.namespaces.owners
-        return (owners?.outside(user: 0) ?? 0, owners?.outside(group: 0) ?? 0)
+        try Files.replace(files.hosts, copied ?? Array(hosts.utf8), mode: 0o644)
+        try Files.replace(files.hostname, PodFiles.hostname(plan.hostname), mode: 0o644)
+        try Files.replace(files.resolver, try resolver(), mode: 0o644)
+        for path in [files.hosts, files.hostname, files.resolver] { try giveToPod(path) }
     }
 
     /// As the client says, otherwise a copy of the host's.
