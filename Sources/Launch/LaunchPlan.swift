@@ -8,6 +8,8 @@ public struct LaunchPlan: Sendable, Equatable {
     public var cgroup = ""
     public var rootFilesystem = RootFilesystemPlan.directory("/")
     public var rootReadOnly = false
+    /// Device nodes in it are none.
+    public var rootNoDevices = false
     /// Propagation of the root mount in the container's namespace.
     public var rootPropagation = MountPropagation.private
     public var pidNamespace = PIDNamespacePlan.container

@@ -101,7 +101,10 @@ struct ContainerChild {
 
     private func enter(_ root: borrowing RootDirectory) throws(StepFailure) {
         do throws(SwiftletError) {
-            if plan.rootReadOnly { try setMountAttributes(root.descriptor.raw, .readOnly, recursive: false) }
+            var attributes: MountAttributes = []
+            if plan.rootReadOnly { attributes.insert(.readOnly) }
+            if plan.rootNoDevices { attributes.insert(.noDev) }
+            if !attributes.isEmpty { try setMountAttributes(root.descriptor.raw, attributes, recursive: false) }
             try pivotRoot(into: root.descriptor.raw)
             if plan.rootPropagation != .private {
                 let newRoot = try openDirectory("/")

@@ -13,6 +13,7 @@ struct CodecTests {
         plan.cgroup = "/sys/fs/cgroup/x"
         plan.rootFilesystem = .overlay(layersDirectory: "/l", lowers: ["b", "a"], upper: "/u", work: "/w")
         plan.rootReadOnly = true
+        plan.rootNoDevices = true
         plan.rootPropagation = .slave
         plan.pidNamespace = .target("other")
         plan.mounts = [

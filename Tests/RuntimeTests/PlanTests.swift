@@ -210,6 +210,20 @@ struct ContainerPlannerTests {
         #expect(result.plan.newCgroupNamespace && result.plan.pidNamespace == .container)
     }
 
+    @Test func noDevicesWithoutAFilter() throws {
+        var planner = try Self.planner()
+        planner.surroundings.filtersDevices = false
+        let makesNodes = CapabilityTests.bits("MKNOD")
+        let usual = try planner.plan(Self.config(), image: .init()).plan
+        #expect(usual.rootNoDevices && usual.process.capabilities.bounding & makesNodes == 0)
+        let asked = Self.config { $0.linux.securityContext.capabilities.addCapabilities = ["MKNOD"] }
+        #expect(try planner.plan(asked, image: .init()).plan.process.capabilities.bounding & makesNodes != 0)
+        planner.sandbox.privileged = true
+        let privileged = Self.config { $0.linux.securityContext.privileged = true }
+        #expect(try planner.plan(privileged, image: .init()).plan.rootNoDevices == false)
+        #expect(try Self.planner().plan(Self.config(), image: .init()).plan.rootNoDevices == false)
+    }
+
     @Test func privilegedLosesItsFences() throws {
         let config = Self.config {
             $0.linux.securityContext.privileged = true

@@ -12,16 +12,19 @@ enum CapabilitySelection {
         "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
     ].reduce(0) { $0 | (Capability(named: $1)?.bit ?? 0) }
 
+    /// Of the default set, what is left where nothing keeps containers from opening the nodes that they make.
+    static let withoutDeviceFilter: UInt64 = defaults & ~(Capability(named: "MKNOD")?.bit ?? 0)
+
     /// `available` is what the daemon itself has: more it cannot give. A name it lacks is refused; in ALL and in the
     /// default set it is left out.
     static func sets(
-        _ request: CRICapability, privileged: Bool, available: UInt64
+        _ request: CRICapability, privileged: Bool, available: UInt64, defaults: UInt64 = defaults
     ) throws(SwiftletError) -> CapabilitySets {
         var sets = CapabilitySets()
         if privileged {
             sets.bounding = available
         } else {
-            sets.bounding = try selected(request, available: available)
+            sets.bounding = try selected(request, available: available, defaults: defaults)
         }
         sets.ambient = try bits(request.addAmbientCapabilities, "add_ambient_capabilities", available: available)
         sets.bounding |= sets.ambient
@@ -31,7 +34,9 @@ enum CapabilitySelection {
         return sets
     }
 
-    private static func selected(_ request: CRICapability, available: UInt64) throws(SwiftletError) -> UInt64 {
+    private static func selected(
+        _ request: CRICapability, available: UInt64, defaults: UInt64
+    ) throws(SwiftletError) -> UInt64 {
         let addsAll = request.addCapabilities.contains(where: isAll)
         let dropsAll = request.dropCapabilities.contains(where: isAll)
         var selected = addsAll ? available : dropsAll ? 0 : defaults & available

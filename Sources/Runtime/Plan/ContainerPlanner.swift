@@ -16,6 +16,9 @@ struct ContainerPlanner {
         var seccomp: (SeccompSelection, UInt64) throws(SwiftletError) -> [UInt8]
         /// Capabilities of the daemon, a bit each.
         var capabilities: UInt64
+        /// Whether the kernel keeps containers from devices that are not theirs. Where it does not, they make no nodes, and
+        /// those of their images are none.
+        var filtersDevices = true
     }
 
     /// What it takes of the sandbox.
@@ -57,6 +60,7 @@ struct ContainerPlanner {
         try user.check(isIn: sandbox.namespaces.owners)
         var plan = LaunchPlan()
         plan.rootReadOnly = context.readonlyRootfs
+        plan.rootNoDevices = !surroundings.filtersDevices && !context.privileged
         plan.pidNamespace = try sandbox.namespaces.pidNamespace(container: context.namespaceOptions)
         // In a user namespace only cgroups of a namespace that belongs to it can be shown.
         plan.newCgroupNamespace = !context.privileged || sandbox.namespaces.owners != nil
@@ -106,7 +110,9 @@ struct ContainerPlanner {
         process.group = user.group
         process.supplementaryGroups = [user.group] + user.supplementaryGroups
         process.capabilities = try CapabilitySelection.sets(
-            context.capabilities, privileged: context.privileged, available: surroundings.capabilities)
+            context.capabilities, privileged: context.privileged, available: surroundings.capabilities,
+            defaults: surroundings.filtersDevices
+                ? CapabilitySelection.defaults : CapabilitySelection.withoutDeviceFilter)
         process.noNewPrivileges = context.noNewPrivs
         let profile = try SeccompSelection.choose(
             profile: context.hasSeccomp ? context.seccomp : nil, deprecated: context.seccompProfilePath,

@@ -54,7 +54,7 @@ final class RuntimeContext: Sendable {
         weighted = try base.controllers().contains("cpu")
     }
 
-    /// Without the filter, containers that may make device nodes could open the host's: said loudly, at every start.
+    /// Without the filter containers make no device nodes, unless they ask for MKNOD: said at every start.
     private static func probe(_ devices: DeviceFilters, _ logger: Logger) -> String? {
         do throws(SwiftletError) {
             try devices.probe()
@@ -90,7 +90,7 @@ final class RuntimeContext: Sendable {
                 seccomp: { (selection, bounding) throws(SwiftletError) in
                     try self.seccomp.program(selection, bounding: bounding)
                 },
-                capabilities: capabilities),
+                capabilities: capabilities, filtersDevices: unfilteredDevices == nil),
             sandbox: sandbox)
     }
 }
