@@ -163,7 +163,9 @@ public final class HostVolumes: Sendable {
             let own = try directory(pod.uid)
             let flags = O_RDWR | O_CREAT | O_NOFOLLOW
             let file = try open(at: own.descriptor.raw, name, flags, mode: 0o644, .beneath)
-            if try readAll(file.raw, name: name) != Array(text.utf8) {
+            let size = try status(file.raw, name: name).st_size
+            // A container may have written to it, and without end.
+            if try size != text.utf8.count || readAll(file.raw, name: name) != Array(text.utf8) {
                 try check(lseek(file.raw, 0, SEEK_SET), "lseek", name)
                 try writeAll(file.raw, text, name: name)
                 try check(ftruncate(file.raw, text.utf8.count), "ftruncate", name)

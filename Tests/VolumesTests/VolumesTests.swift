@@ -260,6 +260,10 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
         let inode = scratch.status(path)?.inode
         #expect(try await scratch.volumes.writeFile("etc-hosts", "short", pod: pod) == path)
         #expect(try scratch.text(path) == "short")
+        // Larger than anybody would read.
+        #expect(truncate(path, 3 << 20) == 0)
+        #expect(try await scratch.volumes.writeFile("etc-hosts", "short", pod: pod) == path)
+        #expect(try scratch.text(path) == "short")
         #expect(scratch.status(path)?.inode == inode)
         #expect(scratch.status(path)?.mode == 0o644)
     }
