@@ -361,6 +361,23 @@ class Pods(UserCase):
         self.assertEqual(status()["containerStatuses"][0]["state"]["terminated"]["message"], "last\n")
         self.assertEqual((folder / "a").stat().st_uid, 0)
 
+    def test_unmasked_procfs(self):
+        """procMount: nothing of /proc is hidden or read-only, and what is the machine's is not the pod's to write."""
+        script = "grep -c ' /proc/' /proc/self/mountinfo; (echo x >/proc/sys/kernel/core_pattern) 2>/dev/null || echo denied; " \
+                 "(echo 65535 >/proc/sys/net/core/somaxconn) 2>/dev/null && echo own; exit 0"
+        outputs = []
+        for name, mount in (("masked", "Default"), ("unmasked", "Unmasked")):
+            own = {"procMount": mount, "capabilities": {"add": ["NET_ADMIN"]}}
+            container = {**shell(script), "securityContext": own}
+            self.apply(pod(name, container, hostUsers=False, restartPolicy="Never"))
+            self.addCleanup(self.daemon.cli, "delete", "pod", name, "--grace-period=1", check=False)
+            get = lambda: json.loads(self.daemon.cli("get", "pod", name, "-o", "json").stdout)["status"]
+            eventually(lambda: get().get("phase") == "Succeeded", f"{name} ends")
+            outputs.append(self.daemon.cli("logs", name).stdout.split())
+        masked, unmasked = outputs
+        self.assertGreater(int(masked[0]), 3)
+        self.assertEqual((masked[1:], unmasked), (["denied"], ["0", "denied", "own"]))
+
     def test_a_volume_that_cannot_be_mapped_is_named(self):
         volumes = [{"name": "tty", "hostPath": {"path": "/proc/tty"}}]
         self.make("odd", ready=False, mounts=[("tty", "/tty")], volumes=volumes)

@@ -172,6 +172,27 @@ class Shown(VolumesCase):
         self.run_pod("member", container, volumes, securityContext={"runAsUser": 1234, "runAsGroup": 1234, "fsGroup": 77})
         self.assertEqual(self.output("member", 3)[1:3], [SECRET, "440 77"])
 
+    def test_group_owns_what_is_the_pod_s(self):
+        """fsGroup: volumes of the pod's own belong to the group, with all that is made in them; the machine's folders do not."""
+        shared = self.daemon.scratch / "machine's"
+        shared.mkdir()
+        claimed = self.daemon.root / "claims/default/grouped"
+        sources = {"disk": {"emptyDir": {}}, "memory": {"emptyDir": {"medium": "Memory"}},
+                   "claimed": {"persistentVolumeClaim": {"claimName": "grouped"}}, "host": {"hostPath": {"path": str(shared)}}}
+        mounts = [{"name": name, "mountPath": f"/{name}"} for name in sources]
+        volumes = [{"name": name, **source} for name, source in sources.items()]
+        self.apply(claim("grouped"))
+        self.run_pod("founder", shell("mkdir /claimed/old; echo x >/claimed/old/file; chmod 600 /claimed/old/file; echo done; sleep 1000",
+                                      volumeMounts=mounts[2:3]), volumes[2:3])
+        self.output("founder", 1)
+        self.assertEqual((claimed / "old/file").stat().st_gid, 0)
+        script = "stat -c '%g %a' /disk /memory /claimed /host; cd /claimed; cat old/file; echo y >old/new; touch /disk/new /memory/new; " \
+                 "stat -c %g old old/file old/new /disk/new /memory/new; sleep 1000"
+        self.run_pod("group", shell(script, volumeMounts=mounts), volumes,
+                     securityContext={"runAsUser": 1234, "runAsGroup": 1234, "fsGroup": 77})
+        lines = self.output("group", 10)[:10]
+        self.assertEqual(lines, ["77 2777", "77 2777", "77 2777", "0 755", "x", *["77"] * 5])
+
     def test_downward_and_projected(self):
         self.apply(config_map("part", {"a": "from a map"}))
         source = {"projected": {"sources": [
