@@ -64,7 +64,9 @@ final class Daemon: Sendable {
             socketPath: options.run + "/api.sock", databasePath: options.root + "/state.db", runtime: client,
             nodeName: node,
             version: swiftletVersion, logger: logger, now: now)
-        let loop = try podLoop(options, node: node, cluster: api.cluster, runtime: client, logger: logger)
+        let loop = try podLoop(
+            options, node: node, cluster: api.cluster, runtime: client, cgroupRoot: configuration.cgroupRoot,
+            logger: logger)
         var tasks = [
             Task { await loop.run() },
             Task { for await _ in runtime.imagesLoaded { await loop.imagesChanged() } },
@@ -88,7 +90,8 @@ final class Daemon: Sendable {
     }
 
     private static func podLoop(
-        _ options: DaemonOptions, node: String, cluster: any ClusterAPI, runtime: RuntimeClient, logger: Logger
+        _ options: DaemonOptions, node: String, cluster: any ClusterAPI, runtime: RuntimeClient, cgroupRoot: String,
+        logger: Logger
     ) throws -> PodLoop {
         let volumes = try HostVolumes(
             podsDirectory: options.root + "/pods", logDirectory: options.root + "/logs",
@@ -96,7 +99,7 @@ final class Daemon: Sendable {
         return PodLoop(
             settings: try NodeFacts(root: options.root, bridge: options.bridgeSettings?.bridge)
                 .settings(name: node, options: options), cluster: cluster,
-            runtime: runtime, volumes: volumes,
+            runtime: runtime, volumes: volumes, cgroups: NodeCgroups(root: cgroupRoot),
             manifests: try options.manifests.map { try HostManifests(directory: $0) },
             now: now, log: logger)
     }

@@ -2,6 +2,7 @@ import ArgumentParser
 import Errors
 import Glibc
 import ImageStore
+import KubeAPI
 import Logging
 import PodLoop
 import PodNetwork
@@ -103,6 +104,20 @@ struct DaemonOptions: ParsableArguments {
     var allowedUnsafeSysctls: [String] = []
 
     @Option(
+        name: .customLong("system-reserved"),
+        help: ArgumentHelp(
+            "What of the machine is kept for the system: pods get the rest.", valueName: "cpu=…,memory=…"))
+    var systemReserved = ""
+
+    @Option(
+        name: .customLong("kube-reserved"),
+        help: ArgumentHelp("What of the machine is kept for this daemon and its shims.", valueName: "cpu=…,memory=…"))
+    var kubeReserved = ""
+
+    @Option(name: .customLong("max-pods"), help: "How many pods the node takes.")
+    var maxPods: Int64 = 110
+
+    @Option(
         name: .customLong("pod-max-pids"),
         help: ArgumentHelp(
             "How many processes and threads a pod may have together; -1 for any number.",
@@ -152,7 +167,9 @@ struct DaemonOptions: ParsableArguments {
         if let resolvConf, !resolvConf.hasPrefix("/") {
             throw ValidationError("--resolv-conf must be an absolute path, not \"\(resolvConf)\"")
         }
+        guard maxPods >= 0 else { throw ValidationError("--max-pods must be 0 or more, not \(maxPods)") }
         do {
+            _ = try reserved()
             _ = try imageLimits()
             _ = try cniSettings
             _ = try userIDs.map { text throws(SwiftletError) in
@@ -171,6 +188,15 @@ struct DaemonOptions: ParsableArguments {
         // Every socket in it must fit the 107 bytes of sockaddr_un: the longest is sandboxes/<64>/shim.sock, which is reached by
         // descriptor; the plain ones are short.
         if run.utf8.count > 90 { throw ValidationError("--run is too long for the sockets in it: at most 90 bytes") }
+    }
+
+    /// For the system and for the daemon. Errors: `invalidArgument`, naming the flag.
+    func reserved() throws(SwiftletError) -> [[String: Quantity]] {
+        var lists: [[String: Quantity]] = []
+        for (flag, text) in [("--system-reserved", systemReserved), ("--kube-reserved", kubeReserved)] {
+            do throws(SwiftletError) { lists.append(try reservation(text)) } catch { throw error.during(flag) }
+        }
+        return lists
     }
 
     /// Errors: `invalidArgument`, naming the flag.

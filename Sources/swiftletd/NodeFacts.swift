@@ -1,4 +1,5 @@
 import CLinux
+import Cgroups
 import Errors
 import Glibc
 import KubeAPI
@@ -14,10 +15,13 @@ struct NodeFacts {
     let bridge: String?
 
     func settings(name: String, options: DaemonOptions) throws -> NodeSettings {
-        let capacity = try capacity()
+        var capacity = try capacity()
+        capacity["pods"] = Quantity(options.maxPods)
+        let reserved = try options.reserved()
         let resolver = options.resolver
         var settings = NodeSettings(
-            name: name, addresses: addresses(), capacity: capacity, allocatable: capacity, systemInfo: systemInfo(),
+            name: name, addresses: addresses(), capacity: capacity,
+            allocatable: try allocatable(of: capacity, reserved: reserved), systemInfo: systemInfo(),
             logDirectory: options.root + "/logs",
             resolver: { () throws(SwiftletError) in
                 .init(resolvConf: String(decoding: try resolver.read(), as: UTF8.self))
@@ -26,7 +30,46 @@ struct NodeFacts {
             checkSeccompProfile: { path in try await onOwnThread { try Runtime.checkSeccompProfile(at: path) } })
         let ids = try options.userIDs.map { text throws(SwiftletError) in try UserIDs(parsing: text) }
         settings.userIDs = try ids ?? UserIDs(subuid: text("/etc/subuid"), subgid: text("/etc/subgid")) ?? .standard
+        settings.bounds = try bounds(options, capacity, reserved)
         return settings
+    }
+
+    private func bounds(
+        _ options: DaemonOptions, _ capacity: [String: Quantity], _ reserved: [[String: Quantity]]
+    ) throws -> NodeBounds {
+        var bounds = NodeBounds()
+        let kept = reserved.compactMap { $0["memory"] }.reduce(Quantity(0), +)
+        if !kept.isZero, let memory = capacity["memory"] { bounds.memory = (memory - kept).value }
+        if try CgroupHierarchy.discover().controllers.contains("hugetlb") {
+            bounds.hugePageSizes = capacity.keys.filter { $0.hasPrefix("hugepages-") }
+                .map { String($0.dropFirst("hugepages-".count)) }.sorted()
+        }
+        return bounds
+    }
+
+    /// Sizes that the kernel knows, with what is set aside of each.
+    private func hugePages() -> [String: Quantity] {
+        var found: [String: Quantity] = [:]
+        for name in names(in: "/sys/kernel/mm/hugepages") {
+            guard let kibibytes = Int64(name.dropFirst("hugepages-".count).dropLast("kB".count)),
+                let pages = Int64(line("/sys/kernel/mm/hugepages/\(name)/nr_hugepages"))
+            else { continue }
+            found["hugepages-\(Quantity(bytes: kibibytes << 10))"] = Quantity(bytes: pages * kibibytes << 10)
+        }
+        return found
+    }
+
+    private func names(in folder: String) -> [String] {
+        guard let directory = opendir(folder) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let name = withUnsafeBytes(of: &entry.pointee.d_name) {
+                String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            if !name.hasPrefix(".") { names.append(name) }
+        }
+        return names
     }
 
     private func admission(_ options: DaemonOptions) -> NodeAdmission {
@@ -43,8 +86,8 @@ struct NodeFacts {
         let kibibytes = memory?.split(whereSeparator: \.isWhitespace).dropFirst().first.flatMap { Int64($0) } ?? 0
         return [
             "cpu": Quantity(Int64(sysconf(Int32(_SC_NPROCESSORS_ONLN)))), "memory": Quantity(bytes: kibibytes << 10),
-            "ephemeral-storage": Quantity(bytes: Int64(disk.f_blocks) * Int64(disk.f_frsize)), "pods": Quantity(110),
-        ]
+            "ephemeral-storage": Quantity(bytes: Int64(disk.f_blocks) * Int64(disk.f_frsize)),
+        ].merging(hugePages()) { $1 }
     }
 
     private func systemInfo() -> NodeSystemInfo {

@@ -68,11 +68,11 @@ private func config(_ more: JSONValue, spec: JSONValue = [:], image: CRIImage = 
         let both = try pod([
             "containers": [limited, ["name": "b", "image": "i:1", "resources": ["limits": ["memory": "2Mi"]]]]
         ])
-        let resources = podResources(both)
+        let resources = podResources(both, NodeBounds())
         #expect(resources.memoryLimitInBytes == 3 << 20)
         #expect(resources.cpuQuota == 0)
         let one = try pod(["containers": [limited, ["name": "b", "image": "i:1"]]])
-        #expect(podResources(one).memoryLimitInBytes == 0)
+        #expect(podResources(one, NodeBounds()).memoryLimitInBytes == 0)
     }
 }
 

@@ -268,6 +268,7 @@ final class FakeCluster: ClusterAPI {
     struct State {
         var pods: [String: Pod] = [:]
         var events: [String] = []
+        var nodeLabels: [String: String] = [:]
         var watchers: [AsyncThrowingStream<PodChange, any Error>.Continuation] = []
         var sources: [SourceReference: JSONValue] = [:]
         var sourceWatchers: [AsyncThrowingStream<SourceChange, any Error>.Continuation] = []
@@ -380,6 +381,7 @@ final class FakeCluster: ClusterAPI {
     }
 
     func register(_ node: Node) async throws {}
+    func nodeLabels(_ node: String) async throws -> [String: String] { state.withLock { $0.nodeLabels } }
     func updateNodeStatus(_ status: NodeStatus, node: String) async throws {}
 }
 

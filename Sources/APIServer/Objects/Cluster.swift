@@ -147,6 +147,14 @@ public struct Cluster: ClusterAPI {
         }
     }
 
+    public func nodeLabels(_ node: String) async throws -> [String: String] {
+        try await answering {
+            do {
+                return try await objects.get(ObjectKey(resource: .nodes, namespace: "", name: node)).labels
+            } catch let failure as APIFailure where failure.code == 404 { return [:] }
+        }
+    }
+
     public func updateNodeStatus(_ status: NodeStatus, node: String) async throws {
         try await answering {
             let key = ObjectKey(resource: .nodes, namespace: "", name: node)

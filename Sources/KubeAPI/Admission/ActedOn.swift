@@ -7,11 +7,13 @@ enum ActedOn {
     private static let table = """
         PodSpec containers initContainers volumes restartPolicy terminationGracePeriodSeconds activeDeadlineSeconds nodeName
         PodSpec hostNetwork hostPID hostIPC hostUsers shareProcessNamespace securityContext hostname dnsPolicy dnsConfig hostAliases
-        PodSpec hostnameOverride readinessGates resources subdomain setHostnameAsFQDN
+        PodSpec hostnameOverride readinessGates resources subdomain setHostnameAsFQDN nodeSelector affinity overhead os
+        Affinity nodeAffinity
+        NodeAffinity requiredDuringSchedulingIgnoredDuringExecution
         Container name image command args workingDir ports env envFrom resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
         Container livenessProbe readinessProbe startupProbe
-        ContainerPort name containerPort protocol
+        ContainerPort name containerPort protocol hostPort hostIP
         EnvVar name value valueFrom
         EnvVarSource fieldRef resourceFieldRef configMapKeyRef secretKeyRef
         ResourceRequirements limits requests

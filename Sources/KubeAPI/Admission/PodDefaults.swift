@@ -26,6 +26,29 @@ public enum PodDefaults {
             spec.editEach(list) { container(&$0, hostNetwork: hostNetwork) }
         }
         spec.editEach("volumes", volume)
+        podRequests(&spec)
+    }
+
+    /// Pod-level requests that are not set are what the containers ask for together, else the pod-level limits.
+    private static func podRequests(_ spec: inout JSONValue) {
+        guard let limits = spec["resources"]?["limits"]?.object, !limits.isEmpty,
+            var typed = try? PodSpec(spec)
+        else { return }
+        typed.resources = nil
+        typed.overhead = [:]
+        let together = typed.totalRequests.filter { isPodLevel($0.key) }
+        spec.edit("resources") { resources in
+            resources.fill("requests", [:])
+            resources.edit("requests") { requests in
+                for (name, amount) in together { requests.fill(name, .string(amount.description)) }
+                for (name, limit) in limits { requests.fill(name, limit) }
+            }
+        }
+    }
+
+    /// What a pod may ask for as a whole.
+    static func isPodLevel(_ resource: String) -> Bool {
+        resource == "cpu" || resource == "memory" || resource.hasPrefix("hugepages-")
     }
 
     private static func container(_ container: inout JSONValue, hostNetwork: Bool) {

@@ -78,5 +78,7 @@ public protocol ClusterAPI: Sendable {
     func record(_ event: EventRecord) async throws
     /// Creates the node's object, or updates its labels and status.
     func register(_ node: Node) async throws
+    /// Empty before it is registered.
+    func nodeLabels(_ node: String) async throws -> [String: String]
     func updateNodeStatus(_ status: NodeStatus, node: String) async throws
 }

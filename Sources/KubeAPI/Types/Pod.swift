@@ -51,6 +51,7 @@ public struct PodSpec: KubeCodable {
     public var subdomain: String?
     public var setHostnameAsFQDN: Bool?
     public var hostnameOverride: String?
+    public var affinity: Affinity?
     public var schedulerName: String?
     public var tolerations: [Toleration] = []
     public var hostAliases: [HostAlias] = []

@@ -43,6 +43,10 @@ public struct Quantity: Sendable {
     public static func + (left: Quantity, right: Quantity) -> Quantity {
         Quantity(nano: left.nano + right.nano, format: left.isZero ? right.format : left.format)
     }
+
+    public static func - (left: Quantity, right: Quantity) -> Quantity {
+        Quantity(nano: left.nano - right.nano, format: left.format)
+    }
 }
 
 extension Quantity: Hashable, Comparable {

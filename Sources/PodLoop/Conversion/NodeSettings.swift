@@ -22,6 +22,9 @@ public struct NodeSettings: Sendable {
     public var checkSeccompProfile: @Sendable (String) async throws -> Void
     /// For pods with `hostUsers: false`.
     public var userIDs = UserIDs.standard
+    public var bounds = NodeBounds()
+    /// Of the node's object, besides those that are set there.
+    public var labels: [String: String] = [:]
 
     public struct Resolver: Sendable, Equatable {
         public var nameservers: [String]
@@ -67,6 +70,10 @@ public struct NodeSettings: Sendable {
         self.seccompProfileDirectory = seccompProfileDirectory
         self.admission = admission
         self.checkSeccompProfile = checkSeccompProfile
+        labels = [
+            "kubernetes.io/hostname": name, "kubernetes.io/os": systemInfo.operatingSystem,
+            "kubernetes.io/arch": systemInfo.architecture,
+        ]
     }
 
     /// Bytes; 0 when unknown.

@@ -29,27 +29,22 @@ func cpuQuota(milli: Int64) -> Int64? {
 /// Microseconds.
 let cpuPeriod: Int64 = 100_000
 
-/// The limits of a whole pod: the sum over its containers, where each has one. Init containers count as the most that any
-/// of them asks for, sidecars with the app containers.
-func podResources(_ pod: Pod) -> CRILinuxContainerResources {
-    if let own = pod.spec.resources { return linuxResources(own) }
-    let sidecars = pod.spec.initContainers.filter(\.isSidecar)
-    let initial = pod.spec.initContainers.filter { !$0.isSidecar }
-    func total(_ value: (ResourceRequirements) -> Quantity?) -> Quantity? {
-        func of(_ container: Container) -> Quantity? { container.resources.flatMap(value) }
-        let together = (sidecars + pod.spec.containers).compactMap(of)
-        let beside = sidecars.compactMap(of).reduce(Quantity(0), +)
-        let most = initial.compactMap(of).map { $0 + beside }.max()
-        return ([together.reduce(Quantity(0), +)] + (most.map { [$0] } ?? [])).max()
+/// The resources of a whole pod, and what the node keeps every pod within.
+func podResources(_ pod: Pod, _ bounds: NodeBounds) -> CRILinuxContainerResources {
+    var linux = linuxResources(ResourceRequirements(limits: pod.spec.totalLimits, requests: pod.spec.totalRequests))
+    let limited = Set(linux.hugepageLimits.map(\.pageSize))
+    for size in bounds.hugePageSizes.map(cgroupPageSize) where !limited.contains(size) {
+        linux.hugepageLimits.append(
+            .with {
+                $0.pageSize = size
+                $0.limit = 0
+            })
     }
-    var sum = ResourceRequirements()
-    sum.requests["cpu"] = total { $0.requests["cpu"] ?? $0.limits["cpu"] }
-    for name in ["cpu", "memory"] {
-        let all = pod.spec.allContainers.allSatisfy { $0.resources?.limits[name].map { !$0.isZero } ?? false }
-        if all { sum.limits[name] = total { $0.limits[name] } }
-    }
-    return linuxResources(sum)
+    return linux
 }
+
+/// Kubernetes writes 2Mi, cgroup files 2MB.
+private func cgroupPageSize(_ size: String) -> String { size.replacing("i", with: "B") }
 
 /// Requests and limits as the runtime takes them, without the OOM score.
 func linuxResources(_ resources: ResourceRequirements) -> CRILinuxContainerResources {
@@ -67,8 +62,7 @@ func linuxResources(_ resources: ResourceRequirements) -> CRILinuxContainerResou
     }
     for (name, quantity) in resources.limits.sorted(by: { $0.key < $1.key }) where name.hasPrefix("hugepages-") {
         var limit = CRIHugepageLimit()
-        // Kubernetes writes 2Mi, cgroup files 2MB.
-        limit.pageSize = String(name.dropFirst("hugepages-".count)).replacing("i", with: "B")
+        limit.pageSize = cgroupPageSize(String(name.dropFirst("hugepages-".count)))
         limit.limit = UInt64(clamping: quantity.value)
         linux.hugepageLimits.append(limit)
     }
@@ -84,14 +78,23 @@ func outOfMemoryScore(_ container: Container, in pod: Pod, nodeMemory: Int64) ->
     case .bestEffort: return 1000
     case .burstable: break
     }
-    let score = burstableScore(container, nodeMemory: nodeMemory)
-    guard pod.spec.initContainers.contains(where: { $0.isSidecar && $0.name == container.name }) else { return score }
-    return pod.spec.containers.map { burstableScore($0, nodeMemory: nodeMemory) }.reduce(score, min)
+    func score(_ container: Container) -> Int64 { burstableScore(container, in: pod.spec, nodeMemory: nodeMemory) }
+    let own = score(container)
+    guard pod.spec.initContainers.contains(where: { $0.isSidecar && $0.name == container.name }) else { return own }
+    return pod.spec.containers.map(score).reduce(own, min)
 }
 
-private func burstableScore(_ container: Container, nodeMemory: Int64) -> Int64 {
-    let request = (container.resources?.requests["memory"] ?? container.resources?.limits["memory"])?.value ?? 0
+private func burstableScore(_ container: Container, in spec: PodSpec, nodeMemory: Int64) -> Int64 {
     guard nodeMemory > 0 else { return 999 }
-    let share = Double(request) / Double(nodeMemory) * 1000
-    return max(3, min(999, 1000 - Int64(min(share, 1000))))
+    func request(_ resources: ResourceRequirements?) -> Int64 {
+        (resources?.requests["memory"] ?? resources?.limits["memory"])?.value ?? 0
+    }
+    var bytes = Double(request(container.resources))
+    if spec.resources != nil {
+        // What the pod asks for beyond its containers is theirs in equal parts.
+        let all = spec.allContainers
+        let whole = spec.totalRequests["memory"]?.value ?? 0
+        bytes += Double(max(0, whole - all.reduce(0) { $0 + request($1.resources) })) / Double(max(1, all.count))
+    }
+    return max(3, min(999, 1000 - Int64(min(bytes / Double(nodeMemory) * 1000, 1000))))
 }

@@ -48,7 +48,7 @@ struct SandboxConversion {
         var linux = CRILinuxPodSandboxConfig()
         linux.cgroupParent = podCgroup(pod)
         for sysctl in pod.spec.securityContext?.sysctls ?? [] { linux.sysctls[sysctl.name] = sysctl.value }
-        linux.resources = podResources(pod)
+        linux.resources = podResources(pod, node.bounds)
         var security = CRILinuxSandboxSecurityContext()
         security.namespaceOptions = namespaces(of: pod, users)
         security.privileged = pod.spec.allContainers.contains { $0.securityContext?.privileged == true }

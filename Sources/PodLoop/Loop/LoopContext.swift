@@ -10,6 +10,7 @@ struct LoopContext: Sendable {
     let runtime: any RuntimeService & ImageService
     let volumes: any VolumeManager
     let users: UserNamespaces
+    let ledger: NodeLedger
     let reconciler: Reconciler
     let now: @Sendable () -> Timestamp
     let log: Logger

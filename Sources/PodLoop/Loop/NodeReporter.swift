@@ -34,11 +34,7 @@ struct NodeReporter: Sendable {
 
     private func node(_ status: NodeStatus) -> Node {
         var node = Node(name: context.settings.name)
-        node.metadata.labels = [
-            "kubernetes.io/hostname": context.settings.name,
-            "kubernetes.io/os": context.settings.systemInfo.operatingSystem,
-            "kubernetes.io/arch": context.settings.systemInfo.architecture,
-        ]
+        node.metadata.labels = context.settings.labels
         node.status = status
         return node
     }

@@ -34,12 +34,14 @@ public actor PodLoop {
     /// `now` reads the machine's clock. Without `manifests` there are no static pods.
     public init(
         settings: NodeSettings, cluster: any ClusterAPI, runtime: any RuntimeService & ImageService,
-        volumes: any VolumeManager, manifests: (any ManifestSource)?, now: @escaping @Sendable () -> Timestamp,
+        volumes: any VolumeManager, cgroups: (any CgroupManager)? = nil, manifests: (any ManifestSource)?,
+        now: @escaping @Sendable () -> Timestamp,
         log: Logger
     ) {
         context = LoopContext(
             settings: settings, cluster: cluster, runtime: runtime, volumes: volumes,
             users: UserNamespaces(ids: settings.userIDs, volumes: volumes, runtime: runtime),
+            ledger: NodeLedger(settings: settings, cluster: cluster, cgroups: cgroups, log: log),
             reconciler: Reconciler(hostAddresses: settings.addresses, admission: settings.admission), now: now,
             log: log)
         observer = RuntimeObserver(runtime: runtime)
@@ -87,6 +89,10 @@ public actor PodLoop {
             for pod in wanted.values where !uids.contains(pod.reference.uid) { await left(pod) }
             finished.formIntersection(uids)
             for uid in statics.mirrors.keys where !uids.contains(uid) { statics.mirrors[uid] = nil }
+            // What was taken before comes before anything new.
+            for pod in pods where pod.wasAdmitted && !pod.isMirror && !finished.contains(pod.reference.uid) {
+                await context.ledger.keep(pod)
+            }
             for pod in pods { await came(pod) }
             knowsPods = true
             await repairMirrors()
@@ -148,6 +154,7 @@ public actor PodLoop {
         workers[uid] = nil
         tasks[uid] = nil
         claimUsers[uid] = nil
+        await context.ledger.release(uid)
         endedDuring[uid] = listsBegun
         if wanted[uid] != nil { finished.insert(uid) }
         statics.ending[uid] = nil

@@ -172,6 +172,7 @@ actor PodWorker {
     /// Nil when there may be more to do at once, else when to come again.
     private func round() async throws -> Timestamp? {
         let observed = try await observe()
+        try await admit(observed)
         let wanted = desired
         followProbes(observed)
         if volumesAreStale { await refreshVolumes(wanted, observed) }
@@ -181,6 +182,9 @@ actor PodWorker {
             for event in plan.events { await context.record(event, pod: pod) }
         }
         if let status = plan.status { try await write(status) }
+        if plan.status?.phase?.isTerminal == true, !observed.isAlive {
+            await context.ledger.release(wanted.reference.uid)
+        }
         if plan.actions.isEmpty { return plan.wakeUp ?? context.now() + Self.resync }
         for action in plan.actions {
             // What failed is remembered: the next plan says when to try again, and the status why.
@@ -290,6 +294,8 @@ actor PodWorker {
     private func remove(_ wanted: DesiredPod) async throws {
         try await context.volumes.remove(wanted.reference)
         await context.users.release(wanted.reference.uid)
+        // Before the object goes: who waits for that makes the next one.
+        await context.ledger.release(wanted.reference.uid)
         if wanted.pod != nil { try await context.cluster.removePod(wanted.reference) }
         isGone = true
     }
@@ -363,6 +369,24 @@ actor PodWorker {
 }
 
 extension PodWorker {
+    /// Once, before anything of the pod is made; what was taken before the daemon was started anew stays.
+    private func admit(_ observed: ObservedPod) async throws {
+        guard memory.admission == nil, let pod = desired.pod else { return }
+        let hasParts = !observed.sandboxes.isEmpty || !observed.containers.isEmpty
+        if pod.status?.phase?.isTerminal == true || desired.grace != nil {
+            if observed.isAlive { await context.ledger.keep(pod) }
+            return
+        }
+        if hasParts || pod.wasAdmitted {
+            await context.ledger.keep(pod)
+            memory.admission = .taken
+        } else if let refusal = try await context.ledger.admit(pod) {
+            memory.admission = .refused(refusal)
+        } else {
+            memory.admission = .taken
+        }
+    }
+
     /// Containers that come later wait for it; the pod's end does not.
     private func postStart(_ start: ContainerStart, _ id: String) async throws(StartError) {
         guard start.container.lifecycle?.postStart != nil, desired.grace == nil else { return }
@@ -383,6 +407,11 @@ extension DesiredPod {
         case .gone: self
         }
     }
+}
+
+extension Pod {
+    /// A status of ours says that the node has taken it, and it has not ended.
+    var wasAdmitted: Bool { status?.startTime != nil && status?.phase?.isTerminal != true }
 }
 
 extension PodSpec {

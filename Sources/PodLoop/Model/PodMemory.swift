@@ -44,8 +44,20 @@ public struct PodMemory: Sendable, Equatable {
     public var health: [String: ContainerHealth] = [:]
     /// Ids of containers whose preStop hook has run: it runs once, however often the end is asked for.
     public var preStopped: Set<String> = []
+    /// Whether the node has taken the pod; nil before it was asked.
+    public var admission: Admitted?
     /// The volumes of a pod that has ended are gone already.
     public var volumesAreDown = false
+
+    public enum Admitted: Sendable, Equatable {
+        case taken
+        case refused(NodeAdmission.Refusal)
+    }
+
+    var refusal: NodeAdmission.Refusal? {
+        if case .refused(let refusal) = admission { return refusal }
+        return nil
+    }
 
     /// Seconds until a step that failed without a back-off of its own is tried again.
     public static let retryDelay: Int64 = 10

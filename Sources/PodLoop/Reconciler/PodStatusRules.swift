@@ -7,6 +7,7 @@ extension Reconciler {
         of pod: Pod, _ observed: ObservedPod, _ memory: PodMemory, _ now: Timestamp, tornDown: Bool = false
     ) -> PodStatus {
         let old = pod.status ?? PodStatus()
+        if old.isRefusal, observed == ObservedPod() { return old }
         var status = old
         status.observedGeneration = pod.metadata.generation ?? old.observedGeneration
         status.startTime = old.startTime ?? now.truncated
@@ -50,6 +51,11 @@ extension Reconciler {
         // A pod that ends before it ran has not succeeded.
         return tornDown && !phase.isTerminal ? .failed : phase
     }
+}
+
+extension PodStatus {
+    /// Of a pod that the node did not take.
+    fileprivate var isRefusal: Bool { phase == .failed && reason != nil && containerStatuses.isEmpty }
 }
 
 /// The state of one container: what the runtime says, what the last try to start it said, what was known before.

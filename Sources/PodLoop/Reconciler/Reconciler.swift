@@ -28,7 +28,9 @@ public struct Reconciler: Sendable {
             settle(pod, observed, status: before, &plan)
             return plan
         }
-        if observed.sandboxes.isEmpty, observed.containers.isEmpty, let refusal = admission.refusal(of: pod) {
+        if observed.sandboxes.isEmpty, observed.containers.isEmpty,
+            let refusal = admission.refusal(of: pod) ?? memory.refusal
+        {
             refuse(refusal, status: before, &plan)
             return plan
         }
@@ -52,6 +54,10 @@ public struct Reconciler: Sendable {
     private func refuse(_ refusal: NodeAdmission.Refusal, status: PodStatus, _ plan: inout PodPlan) {
         var status = status
         status.phase = .failed
+        // There are no containers of it, nor will be.
+        status.initContainerStatuses = []
+        status.containerStatuses = []
+        status.conditions.removeAll { $0.type != PodCondition.podScheduled }
         status.reason = refusal.reason
         status.message = "Pod was rejected: \(refusal.message)"
         plan.status = status

@@ -1,0 +1,186 @@
+"""What pods ask for: their cgroups and those of their QoS classes, and who is taken on a node that is full."""
+
+import json
+
+from lib import machine
+from lib.daemon import eventually
+from lib.loop_case import LoopCase
+from lib.manifest import pod, shell
+
+
+class ResourceCase(LoopCase):
+    def make(self, name, *containers, **spec):
+        spec.setdefault("terminationGracePeriodSeconds", 1)
+        self.apply(pod(name, *containers, **spec))
+        self.addCleanup(self.delete, name)
+
+    def status(self, name, index=0, kind="containerStatuses"):
+        return self.get(name)["status"][kind][index]
+
+    def pod_cgroup(self, name):
+        uid = self.get(name)["metadata"]["uid"]
+        found = list((self.daemon.cgroup_path() / "kubepods").rglob(f"pod{uid}"))
+        self.assertEqual(len(found), 1, found)
+        return found[0]
+
+    def container_cgroup(self, name, index=0):
+        return self.pod_cgroup(name) / self.status(name, index)["containerID"].removeprefix("swiftlet://")
+
+    def control(self, cgroup, file):
+        return (cgroup / file).read_text().strip()
+
+    def group(self, path, file):
+        return self.control(self.daemon.cgroup_path() / path, file)
+
+    def score(self, name, index=0):
+        pid = self.control(self.container_cgroup(name, index), "cgroup.procs").split()[0]
+        with open(f"/proc/{pid}/oom_score_adj") as file:
+            return int(file.read())
+
+
+def asking(script="sleep 100000", name="main", requests=None, limits=None, **more):
+    resources = {key: value for key, value in (("requests", requests), ("limits", limits)) if value}
+    return shell(script, name, **({"resources": resources} if resources else {}), **more)
+
+
+@machine.needs("cpu", "memory", "pids")
+class Groups(ResourceCase):
+    FLAGS = ("--pod-max-pids", "50", "--system-reserved", "memory=64Mi")
+
+    def test_classes(self):
+        both = {"cpu": "100m", "memory": "32Mi"}
+        self.make("sure", asking(limits=both))
+        self.make("most", asking(requests={"cpu": "250m", "memory": "16Mi"}, limits={"memory": "32Mi"}))
+        self.make("best", asking())
+        for name in ("sure", "most", "best"):
+            self.until_phase(name, "Running")
+        base = self.daemon.cgroup_path() / "kubepods"
+        for name, parent, quality in (
+            ("sure", base, "Guaranteed"), ("most", base / "burstable", "Burstable"),
+            ("best", base / "besteffort", "BestEffort"),
+        ):
+            with self.subTest(name):
+                self.assertEqual(self.pod_cgroup(name).parent, parent)
+                self.assertEqual(self.get(name)["status"]["qosClass"], quality)
+                self.assertTrue(self.control(self.container_cgroup(name), "cgroup.procs"))
+        # Pod and container: cpu.weight, cpu.max, memory.max, as a kubelet's table has them.
+        table = {
+            "sure": ("17", "10000 100000", str(32 << 20)), "most": ("35", "max 100000", str(32 << 20)),
+            "best": ("1", "max 100000", "max"),
+        }
+        for name, wanted in table.items():
+            for cgroup in (self.pod_cgroup(name), self.container_cgroup(name)):
+                with self.subTest(f"{name} {cgroup.name}"):
+                    files = ("cpu.weight", "cpu.max", "memory.max")
+                    self.assertEqual(tuple(self.control(cgroup, file) for file in files), wanted)
+        self.assertEqual(self.control(self.container_cgroup("sure"), "memory.oom.group"), "1")
+        self.assertEqual(self.control(self.pod_cgroup("sure"), "memory.oom.group"), "0")
+        self.assertEqual((self.score("sure"), self.score("best")), (-997, 1000))
+        self.assertTrue(3 <= self.score("most") <= 999)
+        # No process of the pod's own is elsewhere, and its processes are counted together.
+        self.assertEqual(self.control(self.pod_cgroup("best"), "pids.max"), "50")
+
+    def test_groups_weigh_what_their_pods_ask_for(self):
+        self.assertEqual(self.group("kubepods", "memory.max") == "max", False)
+        eventually(lambda: self.group("kubepods/besteffort", "cpu.weight") == "1", "besteffort weighs least")
+        self.make("one", asking(requests={"cpu": "100m"}))
+        self.make("two", asking(requests={"cpu": "150m"}))
+        eventually(lambda: self.group("kubepods/burstable", "cpu.weight") == "35", "burstable weighs 250m")
+        self.delete("two")
+        eventually(lambda: self.group("kubepods/burstable", "cpu.weight") == "17", "burstable weighs 100m")
+
+    def test_pod_level_resources(self):
+        self.make("level", asking(name="a"), asking(name="b"), resources={"limits": {"cpu": "200m", "memory": "48Mi"}})
+        self.until_phase("level", "Running")
+        self.assertEqual(self.get("level")["status"]["qosClass"], "Guaranteed")
+        self.assertEqual(self.control(self.pod_cgroup("level"), "cpu.max"), "20000 100000")
+        self.assertEqual(self.control(self.pod_cgroup("level"), "memory.max"), str(48 << 20))
+        self.assertEqual(self.control(self.container_cgroup("level"), "memory.max"), "max")
+
+    def test_processes_of_a_pod(self):
+        self.make("forks", shell(
+            "for i in $(seq 100); do sleep 1000 & done; echo all", "main"), restartPolicy="Never")
+        self.until_phase("forks", "Failed")
+        self.assertIn("can't fork", self.daemon.cli("logs", "forks").stdout)
+
+
+class Admission(ResourceCase):
+    FLAGS = ("--max-pods", "4", "--system-reserved", "memory=16Mi,ephemeral-storage=1Mi")
+
+    def refused(self, name, reason, *words):
+        found = self.until_phase(name, "Failed")
+        self.assertEqual(found["status"]["reason"], reason)
+        for word in ("Pod was rejected: ", *words):
+            self.assertIn(word, found["status"]["message"])
+        self.assertNotIn("containerID", str(found["status"].get("containerStatuses")))
+        self.assertIn(reason, self.daemon.cli("get", "pod", name).stdout)
+        self.assertIn(reason, self.daemon.cli("describe", "pod", name).stdout)
+
+    def node(self):
+        return json.loads(self.daemon.cli("get", "nodes", "-o", "json").stdout)["items"][0]
+
+    def test_more_than_the_node_has(self):
+        status = self.node()["status"]
+        self.assertEqual(status["allocatable"]["pods"], "4")
+        self.assertNotEqual(status["allocatable"]["memory"], status["capacity"]["memory"])
+        table = {"cpu": ("OutOfcpu", "1000"), "memory": ("OutOfmemory", "1Ti"),
+                 "ephemeral-storage": ("OutOfephemeral-storage", "1Pi"), }
+        for name, (reason, amount) in table.items():
+            with self.subTest(name):
+                self.make(f"big-{name}", asking(requests={name: amount}))
+                self.refused(f"big-{name}", reason, f"Node didn't have enough resource: {name}, requested: ")
+                self.delete(f"big-{name}")
+        self.make("huge", asking(limits={"hugepages-2Mi": "64Gi", "cpu": "1m", "memory": "8Mi"}))
+        self.refused("huge", "OutOfhugepages-2Mi")
+
+    def test_no_place_for_one_more(self):
+        # What asks for nothing, so that only its number counts.
+        names = [f"small-{number}" for number in range(4)]
+        for name in names:
+            self.make(name, asking())
+        for name in names:
+            self.until_phase(name, "Running")
+        self.make("extra", asking())
+        self.refused("extra", "OutOfpods", "Node didn't have enough resource: pods, requested: 1, used: 4, capacity: 4")
+        # All stay when the daemon starts anew with room for fewer, also those of which nothing runs yet.
+        self.delete(names[3])
+        self.make("waits", {**asking(), "image": "none:1", "imagePullPolicy": "IfNotPresent"})
+        self.until("waits", lambda found: "containerStatuses" in found["status"], "it waits for its image")
+        self.daemon.terminate()
+        self.daemon.flags[1] = "2"
+        self.daemon.start()
+        try:
+            self.make("late", asking())
+            self.refused("late", "OutOfpods", "used: 4, capacity: 2")
+            for name in names[:3]:
+                self.assertEqual(self.phase(name), "Running")
+            self.assertEqual(self.phase("waits"), "Pending")
+        finally:
+            self.daemon.terminate()
+            self.daemon.flags[1] = "4"
+            self.daemon.start()
+
+    def test_which_node(self):
+        labels = self.node()["metadata"]["labels"]
+        self.make("here", asking(), nodeSelector={"kubernetes.io/hostname": labels["kubernetes.io/hostname"]})
+        self.until_phase("here", "Running")
+        self.make("elsewhere", asking(), nodeSelector={"disk": "ssd"})
+        self.refused("elsewhere", "NodeAffinity", "node(s) didn't match Pod's node affinity/selector")
+        self.make("other", asking(), nodeName="other-node")
+        self.refused("other", "NodeName", "node(s) didn't match the requested node name")
+
+    @machine.needs("hugetlb")
+    def test_huge_pages_are_for_those_who_ask(self):
+        self.make("plain", asking())
+        self.until_phase("plain", "Running")
+        files = [file for file in self.pod_cgroup("plain").glob("hugetlb.*.max") if "rsvd" not in file.name]
+        if not files:
+            self.skipTest("this kernel has no huge pages")
+        for file in files:
+            self.assertEqual(file.read_text().strip(), "0", file.name)
+
+    def test_flags_that_cannot_be(self):
+        done = machine.run(
+            machine.RELEASE / "swiftletd", "--system-reserved", "pids=1", check=False)
+        self.assertNotEqual(done.returncode, 0)
+        self.assertSays(done.stdout + done.stderr, "--system-reserved", "pids=1", "cpu, memory or ephemeral-storage")
