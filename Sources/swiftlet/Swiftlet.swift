@@ -18,7 +18,8 @@ struct Swiftlet: AsyncParsableCommand {
             """,
         groupedSubcommands: [
             CommandGroup(
-                name: "Pods:", subcommands: [Run.self, Create.self, Apply.self, Get.self, Describe.self, Delete.self]),
+                name: "Pods:",
+                subcommands: [Run.self, Create.self, Apply.self, Patch.self, Get.self, Describe.self, Delete.self]),
             CommandGroup(
                 name: "Inside pods:",
                 subcommands: [Logs.self, Exec.self, Attach.self, PortForward.self, Top.self, Wait.self]),

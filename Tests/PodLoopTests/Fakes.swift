@@ -17,6 +17,8 @@ final class FakeRuntime: RuntimeService, ImageService {
         var time: Int64 = 1_800_000_000_000_000_000
         /// Names of containers that end with this code as soon as they start.
         var exits: [String: Int32] = [:]
+        /// Of every container.
+        var memoryInUse: UInt64 = 0
         /// Exit codes of commands by their first word; all others succeed. A command `hang` never ends.
         var commands: [String: Int32] = [:]
         var listeners: [AsyncThrowingStream<CRIContainerEventResponse, any Error>.Continuation] = []
@@ -101,6 +103,7 @@ final class FakeRuntime: RuntimeService, ImageService {
             status.labels = request.config.labels
             status.annotations = request.config.annotations
             status.image.image = request.config.image.userSpecifiedImage
+            status.resources.linux = request.config.linux.resources
             status.createdAt = state.tick()
             state.containers[status.id] = (request.podSandboxID, status)
             state.calls.append("CreateContainer \(status.metadata.name) \(status.metadata.attempt)")
@@ -216,8 +219,15 @@ final class FakeRuntime: RuntimeService, ImageService {
     func version(_: CRIVersionRequest) async throws -> CRIVersionResponse { CRIVersionResponse() }
     func status(_: CRIStatusRequest) async throws -> CRIStatusResponse { throw absent("Status") }
     func updateContainerResources(
-        _: CRIUpdateContainerResourcesRequest
-    ) async throws -> CRIUpdateContainerResourcesResponse { throw absent("UpdateContainerResources") }
+        _ request: CRIUpdateContainerResourcesRequest
+    ) async throws -> CRIUpdateContainerResourcesResponse {
+        state.withLock { state in
+            let name = state.containers[request.containerID]?.status.metadata.name ?? ""
+            state.calls.append("UpdateContainerResources \(name) \(request.linux.cpuShares)")
+            state.containers[request.containerID]?.status.resources.linux = request.linux
+        }
+        return CRIUpdateContainerResourcesResponse()
+    }
     func reopenContainerLog(_: CRIReopenContainerLogRequest) async throws -> CRIReopenContainerLogResponse {
         throw absent("ReopenContainerLog")
     }
@@ -236,8 +246,9 @@ final class FakeRuntime: RuntimeService, ImageService {
     func exec(_: CRIExecRequest) async throws -> CRIExecResponse { throw absent("Exec") }
     func attach(_: CRIAttachRequest) async throws -> CRIAttachResponse { throw absent("Attach") }
     func portForward(_: CRIPortForwardRequest) async throws -> CRIPortForwardResponse { throw absent("PortForward") }
-    func containerStats(_: CRIContainerStatsRequest) async throws -> CRIContainerStatsResponse {
-        throw absent("ContainerStats")
+    func containerStats(_ request: CRIContainerStatsRequest) async throws -> CRIContainerStatsResponse {
+        let used = state.withLock { $0.memoryInUse }
+        return .with { $0.stats.memory.usageBytes.value = used }
     }
     func listContainerStats(_: CRIListContainerStatsRequest) async throws -> CRIListContainerStatsResponse {
         throw absent("ListContainerStats")

@@ -184,3 +184,96 @@ class Admission(ResourceCase):
             machine.RELEASE / "swiftletd", "--system-reserved", "pids=1", check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertSays(done.stdout + done.stderr, "--system-reserved", "pids=1", "cpu, memory or ephemeral-storage")
+
+
+@machine.needs("cpu", "memory")
+class Resize(ResourceCase):
+    FLAGS = ("--system-reserved", "cpu=100m")
+
+    def resize(self, name, *containers, check=True):
+        patch = json.dumps({"spec": {"containers": list(containers)}})
+        return self.daemon.cli("patch", "pod", name, "--subresource", "resize", "-p", patch, check=check)
+
+    def condition(self, found, kind):
+        return next((item for item in found["status"].get("conditions", []) if item["type"] == kind), None)
+
+    def until_in_force(self, name, kind, resource, amount):
+        def holds(found):
+            shown = found["status"]["containerStatuses"][0].get("resources", {}).get(kind, {}).get(resource)
+            return shown == amount and not self.condition(found, "PodResizeInProgress")
+
+        return self.until(name, holds, f"{resource} {amount} of {name} is in force")
+
+    def test_cgroups_change_and_the_process_stays(self):
+        self.make("grows", asking(requests={"cpu": "50m", "memory": "8Mi"}, limits={"cpu": "100m", "memory": "16Mi"}))
+        self.until_phase("grows", "Running")
+        cgroup = self.container_cgroup("grows")
+        before = self.control(cgroup, "cgroup.procs")
+        self.resize("grows", {"name": "main", "resources": {
+            "requests": {"cpu": "100m"}, "limits": {"cpu": "200m", "memory": "32Mi"}}})
+        found = self.until_in_force("grows", "limits", "memory", "32Mi")
+        self.assertEqual(found["status"]["containerStatuses"][0]["restartCount"], 0)
+        self.assertEqual(found["status"]["containerStatuses"][0]["allocatedResources"]["cpu"], "100m")
+        self.assertEqual(self.control(cgroup, "cgroup.procs"), before)
+        for place in (cgroup, self.pod_cgroup("grows")):
+            files = ("cpu.weight", "cpu.max", "memory.max")
+            self.assertEqual([self.control(place, file) for file in files], ["17", "20000 100000", str(32 << 20)])
+        self.assertIn("ResizeCompleted", self.daemon.cli("describe", "pod", "grows").stdout)
+        # Smaller again, and over a new start of the daemon.
+        self.resize("grows", {"name": "main", "resources": {"limits": {"memory": "12Mi"}}})
+        self.until_in_force("grows", "limits", "memory", "12Mi")
+        self.assertEqual(self.control(self.pod_cgroup("grows"), "memory.max"), str(12 << 20))
+        self.daemon.terminate()
+        self.daemon.start()
+        self.until_in_force("grows", "limits", "memory", "12Mi")
+        self.assertEqual(self.control(cgroup, "cgroup.procs"), before)
+
+    def test_a_container_that_must_start_anew(self):
+        policy = [{"resourceName": "memory", "restartPolicy": "RestartContainer"}]
+        self.make("anew", asking(requests={"memory": "8Mi"}, limits={"memory": "16Mi"}, resizePolicy=policy))
+        self.until_phase("anew", "Running")
+        self.resize("anew", {"name": "main", "resources": {"limits": {"memory": "24Mi"}}})
+        found = self.until("anew", lambda found: found["status"]["containerStatuses"][0]["restartCount"] == 1
+                           and found["status"]["containerStatuses"][0]["ready"], "it was started anew")
+        self.assertEqual(found["status"]["containerStatuses"][0]["resources"]["limits"]["memory"], "24Mi")
+        self.assertEqual(self.control(self.container_cgroup("anew"), "memory.max"), str(24 << 20))
+        self.assertIn("resize requires restart", self.daemon.cli("describe", "pod", "anew").stdout)
+
+    def test_what_cannot_be(self):
+        self.make("asks", asking(requests={"cpu": "100m"}, limits={"memory": "16Mi"}))
+        self.until_phase("asks", "Running")
+        self.resize("asks", {"name": "main", "resources": {"requests": {"cpu": "9000"}}})
+        pending = lambda found: self.condition(found, "PodResizePending")
+        found = self.until("asks", pending, "its resize waits")
+        self.assertEqual(pending(found)["reason"], "Infeasible")
+        self.assertIn("Node didn't have enough capacity: cpu, requested: 9000000", pending(found)["message"])
+        self.assertEqual(self.control(self.container_cgroup("asks"), "cpu.weight"), "17")
+        self.assertIn("Infeasible", self.daemon.cli("describe", "pod", "asks").stdout)
+        # Not below what is in use, and not by removing a limit.
+        self.make("uses", asking("dd if=/dev/zero of=/dev/shm/x bs=1M count=12; sleep 1000", limits={"memory": "32Mi"}))
+        self.until_phase("uses", "Running")
+        self.until("uses", lambda _: int(self.control(self.container_cgroup("uses"), "memory.current")) > 12 << 20,
+                   "it uses memory")
+        self.resize("uses", {"name": "main", "resources": {"limits": {"memory": "8Mi"}, "requests": {"memory": "8Mi"}}})
+        found = self.until("uses", lambda found: (self.condition(found, "PodResizeInProgress") or {}).get("reason"),
+                           "its resize fails")
+        self.assertIn("below current usage", self.condition(found, "PodResizeInProgress")["message"])
+        self.assertEqual(self.control(self.container_cgroup("uses"), "memory.max"), str(32 << 20))
+        done = self.resize("uses", {"name": "main", "image": "other:1"}, check=False)
+        self.assertSays(done.stderr, "only cpu and memory resources")
+        done = self.resize("uses", {"name": "main", "resources": {"limits": {"memory": None}}}, check=False)
+        self.assertSays(done.stderr, "cannot be removed")
+
+    def test_it_waits_for_room(self):
+        # All of the node's cpu but 100m: first for a neighbour, then for the pod that grows.
+        found = json.loads(self.daemon.cli("get", "nodes", "-o", "json").stdout)["items"][0]
+        cpu = found["status"]["allocatable"]["cpu"]
+        milli = int(cpu[:-1]) if cpu.endswith("m") else int(cpu) * 1000
+        self.make("neighbour", asking(requests={"cpu": f"{milli - 100}m"}))
+        self.make("waits", asking(requests={"cpu": "50m"}))
+        self.until_phase("waits", "Running")
+        self.resize("waits", {"name": "main", "resources": {"requests": {"cpu": "200m"}}})
+        found = self.until("waits", lambda found: self.condition(found, "PodResizePending"), "its resize waits")
+        self.assertEqual(self.condition(found, "PodResizePending")["reason"], "Deferred")
+        self.delete("neighbour")
+        self.until_in_force("waits", "requests", "cpu", "200m")

@@ -28,22 +28,22 @@ extension API {
         }
     }
 
-    /// Requests about one object.
-    func item(_ key: ObjectKey, isStatus: Bool, _ request: Request, _ responder: Responder) async throws {
+    /// Requests about one object, or the part of it that a subresource is.
+    func item(_ key: ObjectKey, _ part: String?, _ request: Request, _ responder: Responder) async throws {
         switch request.head.method {
         case .GET:
             let form = try request.accepted
             try await send(Written(object: try await objects.get(key)), key.resource, form, request, responder)
         case .PUT:
             let written = try await objects.replace(
-                key, with: try request.object(), try writeOptions(request, isStatus: isStatus))
+                key, with: try request.object(), try writeOptions(request, part))
             try await send(written, key.resource, request, responder)
         case .PATCH:
             let written = try await objects.patch(
-                key, try patch(request), try writeOptions(request, isStatus: isStatus))
+                key, try patch(request), try writeOptions(request, part))
             try await send(written, key.resource, request, responder)
         case .DELETE:
-            guard !isStatus else { throw APIFailure.methodNotAllowed() }
+            guard part == nil else { throw APIFailure.methodNotAllowed() }
             try await sendDeletion(try await objects.delete(key, try deleteOptions(request)), key, responder)
         default: throw APIFailure.methodNotAllowed()
         }
@@ -152,7 +152,7 @@ extension API {
         return !words.isEmpty
     }
 
-    func writeOptions(_ request: Request, isStatus: Bool = false) throws -> WriteOptions {
+    func writeOptions(_ request: Request, _ part: String? = nil) throws -> WriteOptions {
         let unknownFields: Admission.UnknownFields
         switch request.query("fieldValidation") {
         case nil, "", "Warn": unknownFields = .warn
@@ -161,7 +161,9 @@ extension API {
         case let word?:
             throw APIFailure.badRequest("fieldValidation: \"\(printable(word))\" is none of Ignore, Warn, Strict")
         }
-        return WriteOptions(dryRun: try isDryRun(request), unknownFields: unknownFields, isStatus: isStatus)
+        return WriteOptions(
+            dryRun: try isDryRun(request), unknownFields: unknownFields, isStatus: part == "status",
+            isResize: part == "resize")
     }
 
     private func deleteOptions(_ request: Request) throws -> DeleteOptions {

@@ -83,7 +83,7 @@ struct API: Sendable {
         case "exec": try await stream(key, .exec, request, responder)
         case "attach": try await stream(key, .attach, request, responder)
         case "portforward": try await portForward(key, request, responder)
-        default: try await item(key, isStatus: sub == "status", request, responder)
+        default: try await item(key, sub, request, responder)
         }
     }
 }

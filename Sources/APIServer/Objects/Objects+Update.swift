@@ -96,17 +96,20 @@ extension Objects {
         }
         for field in serverFields { wanted["metadata"]?[field] = old["metadata"]?[field] }
         wanted["status"] = old["status"]
+        if options.isResize { wanted["metadata"] = old.metadata }
         let admission = Admission(wanted, kind: key.resource.kind, unknownFields: options.unknownFields)
         guard var new = admission.object else {
             throw APIFailure.refused(key.resource.kind, key.name, admission.faults)
         }
-        let faults = updateFaults(&new, old: old, key)
+        let faults = updateFaults(&new, old: old, key, isResize: options.isResize)
         guard faults.isEmpty else { throw APIFailure.refused(key.resource.kind, key.name, faults) }
         return (new, admission.warnings)
     }
 
     /// What the new form may not be after the old one; fills in what its author need not repeat.
-    private static func updateFaults(_ new: inout JSONValue, old: JSONValue, _ key: ObjectKey) -> [Fault] {
+    private static func updateFaults(
+        _ new: inout JSONValue, old: JSONValue, _ key: ObjectKey, isResize: Bool
+    ) -> [Fault] {
         switch key.resource {
         case .pods:
             // The server's own choice, which the author need not repeat.
@@ -114,7 +117,8 @@ extension Objects {
             if new["spec"] != old["spec"] {
                 new["metadata"]?["generation"] = .int((old.metadata["generation"]?.int ?? 1) + 1)
             }
-            return PodValidation.updateFaults(old: old, new: new)
+            return isResize
+                ? ResizeValidation.faults(old: old, new: new) : PodValidation.updateFaults(old: old, new: new)
         case .configMaps, .secrets:
             return ConfigValidation.updateFaults(old: old, new: new, kind: key.resource.kind)
         case .claims:

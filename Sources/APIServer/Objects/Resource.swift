@@ -12,7 +12,7 @@ struct Resource: Sendable, Hashable {
 
     static let pods = Resource(
         plural: "pods", singular: "pod", kind: "Pod", isNamespaced: true, shortNames: ["po"], categories: ["all"],
-        subresources: ["attach", "exec", "log", "portforward", "status"])
+        subresources: ["attach", "exec", "log", "portforward", "resize", "status"])
     static let events = Resource(
         plural: "events", singular: "event", kind: "Event", isNamespaced: true, shortNames: ["ev"])
     static let namespaces = Resource(

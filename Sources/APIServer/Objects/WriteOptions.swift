@@ -8,6 +8,8 @@ struct WriteOptions: Sendable {
     var unknownFields = Admission.UnknownFields.warn
     /// Only `/status` is written, or everything but it.
     var isStatus = false
+    /// Only cpu and memory of a pod's containers are written.
+    var isResize = false
     /// The uid in the object stays: for pods that have one before they come to the API.
     var keepsUID = false
 }

@@ -23,17 +23,32 @@ public enum Manifest {
     /// `invalidArgument` naming `source`, the document and the line; `resourceExhausted` for a text that is too large.
     public static func objects(_ bytes: some Collection<UInt8>, source: String) throws -> [ManifestObject] {
         do {
-            guard bytes.count <= maxBytes else {
-                throw SwiftletError(
-                    .resourceExhausted, "larger than \(maxBytes) bytes", hint: "split it into several files")
-            }
-            guard let text = String(validating: bytes, as: UTF8.self) else {
-                throw SwiftletError.invalid("not UTF-8 text", hint: "save it as UTF-8")
-            }
-            return try documents(text).flatMap(objects(in:))
+            return try documents(try text(bytes)).flatMap(objects(in:))
         } catch {
             throw SwiftletError.wrapping(error).during("read manifest", printable(source))
         }
+    }
+
+    /// The one document of a text in YAML or JSON, whatever it is of.
+    public static func tree(_ bytes: some Collection<UInt8>, source: String) throws -> JSONValue {
+        do {
+            let documents = try documents(try text(bytes))
+            guard documents.count == 1 else { throw SwiftletError.invalid("\(documents.count) documents, not one") }
+            return documents[0].value
+        } catch {
+            throw SwiftletError.wrapping(error).during("read", printable(source))
+        }
+    }
+
+    private static func text(_ bytes: some Collection<UInt8>) throws -> String {
+        guard bytes.count <= maxBytes else {
+            throw SwiftletError(
+                .resourceExhausted, "larger than \(maxBytes) bytes", hint: "split it into several files")
+        }
+        guard let text = String(validating: bytes, as: UTF8.self) else {
+            throw SwiftletError.invalid("not UTF-8 text", hint: "save it as UTF-8")
+        }
+        return text
     }
 
     private static func documents(_ text: String) throws -> [YAMLReader.Document] {

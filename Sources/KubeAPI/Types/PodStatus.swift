@@ -49,6 +49,8 @@ public struct PodCondition: KubeCodable {
     public static let initialized = "Initialized"
     public static let containersReady = "ContainersReady"
     public static let ready = "Ready"
+    public static let resizePending = "PodResizePending"
+    public static let resizeInProgress = "PodResizeInProgress"
 
     public var type: String
     public var status: ConditionStatus
@@ -85,6 +87,10 @@ public struct ContainerStatus: KubeCodable {
     /// `swiftlet://<id>`.
     public var containerID: String?
     public var started: Bool?
+    /// The requests it was given.
+    public var allocatedResources: [String: Quantity] = [:]
+    /// What is in force.
+    public var resources: ResourceRequirements?
     public var stopSignal: String?
 
     public init(

@@ -5,6 +5,7 @@ struct PodFacts {
     var volumes: Set<String>
     var hostNetwork: Bool
     var gracePeriodSeconds: Int64
+    var neverRestarts = false
 }
 
 extension Validator {
@@ -26,6 +27,7 @@ extension Validator {
             }
         }
         resources(container["resources"])
+        resizePolicy(container, pod)
         securityContext(container["securityContext"])
         probes(container, role, pod)
     }
@@ -85,6 +87,20 @@ extension Validator {
         for kind in ["configMapKeyRef", "secretKeyRef"] where source[kind].exists {
             require(source[kind]["name"])
             require(source[kind]["key"])
+        }
+    }
+
+    private mutating func resizePolicy(_ container: Located, _ pod: PodFacts) {
+        unique(container["resizePolicy"].elements.map { $0["resourceName"] })
+        for entry in container["resizePolicy"].elements {
+            let (name, policy) = (entry["resourceName"], entry["restartPolicy"])
+            if let text = name.string, text != "cpu", text != "memory" {
+                add(.notSupported(name.path, name.shown, ["cpu", "memory"]))
+            }
+            // Of a pod whose containers never start again.
+            if pod.neverRestarts, policy.text == "RestartContainer" {
+                add(.invalid(policy.path, policy.shown, "must be 'NotRequired' when `restartPolicy` is 'Never'"))
+            }
         }
     }
 

@@ -34,7 +34,10 @@ public enum PodValidation {
             "`spec.containers[*].image`, `spec.initContainers[*].image`, `spec.activeDeadlineSeconds` or "
             + "`spec.tolerations` (only additions to existing tolerations)"
         return [
-            .forbidden("spec", "pod updates may not change fields other than \(may); delete the pod and create it anew")
+            .forbidden(
+                "spec",
+                "pod updates may not change fields other than \(may); delete the pod and create it anew, or change cpu "
+                    + "and memory by its subresource resize")
         ]
     }
 }
@@ -45,7 +48,8 @@ extension Validator {
         let facts = PodFacts(
             volumes: Set(spec["volumes"].elements.compactMap { $0["name"].string }),
             hostNetwork: spec["hostNetwork"].bool == true,
-            gracePeriodSeconds: spec["terminationGracePeriodSeconds"].int ?? 30)
+            gracePeriodSeconds: spec["terminationGracePeriodSeconds"].int ?? 30,
+            neverRestarts: spec["restartPolicy"].text == "Never")
         if spec["containers"].value?.array?.isEmpty == true { add(.required(spec["containers"].path)) }
         if !spec["ephemeralContainers"].elements.isEmpty {
             add(.forbidden(spec["ephemeralContainers"].path, "cannot be set on create"))

@@ -42,6 +42,14 @@ actor NodeLedger {
         return nil
     }
 
+    /// Gives a pod what it asks for now in place of what it has; why not otherwise.
+    func resize(_ pod: Pod) async -> PendingResize? {
+        if let why = room.impossibility(of: pod) { return PendingResize(.infeasible, why) }
+        if let lack = room.lack(for: pod) { return PendingResize(.deferred, lack.message) }
+        await keep(pod)
+        return nil
+    }
+
     /// Nothing of the pod runs or will run.
     func release(_ uid: String) async {
         guard room.giveBack(uid) else { return }

@@ -51,6 +51,7 @@ public actor PodLoop {
 
     /// Runs until its task is cancelled. Pods run on when it ends.
     public func run() async {
+        await context.ledger.onRoom { [weak self] in await self?.roomCame() }
         await withTaskGroup(of: Void.self) { group in
             group.addTask { await self.followPods() }
             group.addTask { await self.followSources() }
@@ -67,6 +68,10 @@ public actor PodLoop {
     /// Images were loaded: pods that wait for one try at once.
     public func imagesChanged() async {
         for worker in workers.values { await worker.imagesChanged() }
+    }
+
+    private func roomCame() async {
+        for worker in workers.values { await worker.roomCame() }
     }
 
     // MARK: The API
@@ -91,7 +96,7 @@ public actor PodLoop {
             for uid in statics.mirrors.keys where !uids.contains(uid) { statics.mirrors[uid] = nil }
             // What was taken before comes before anything new.
             for pod in pods where pod.wasAdmitted && !pod.isMirror && !finished.contains(pod.reference.uid) {
-                await context.ledger.keep(pod)
+                await context.ledger.keep(pod.given(pod.allocation))
             }
             for pod in pods { await came(pod) }
             knowsPods = true

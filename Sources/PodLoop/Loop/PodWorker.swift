@@ -5,11 +5,11 @@ import KubeAPI
 /// Looks after one pod, one step at a time: looks, plans, writes the status, acts, and looks again until there is nothing
 /// to do.
 actor PodWorker {
-    private let context: LoopContext
+    let context: LoopContext
     private let observer: RuntimeObserver
     private let jitter: @Sendable (Int64) -> Int64
-    private var desired: DesiredPod
-    private var memory = PodMemory()
+    var desired: DesiredPod
+    var memory = PodMemory()
     private var volumes: [String: String]?
     /// What volumes show may have changed, also while the daemon was not running.
     private var volumesAreStale = true
@@ -173,7 +173,9 @@ actor PodWorker {
     private func round() async throws -> Timestamp? {
         let observed = try await observe()
         try await admit(observed)
-        let wanted = desired
+        await allocate()
+        let asked = desired
+        let wanted = asked.given(memory.allocation)
         followProbes(observed)
         if volumesAreStale { await refreshVolumes(wanted, observed) }
         let plan = context.reconciler.plan(wanted, observed: observed, memory: memory, now: context.now())
@@ -191,7 +193,7 @@ actor PodWorker {
             guard try await perform(action, wanted, observed) else { return nil }
             if isGone { return context.now() + Self.resync }
             // What was planned may not be wanted any more.
-            if !same(wanted, desired) { return nil }
+            if !same(asked, desired) { return nil }
         }
         return nil
     }
@@ -269,6 +271,9 @@ actor PodWorker {
             }
             await killer.announce(container, why: why)
             try await killer.end(container, grace: grace)
+        case .resize(let ids, let sandboxID):
+            guard let pod = wanted.pod else { return false }
+            return await resize(pod, sandboxID, observed.containers.filter { ids.contains($0.id) })
         case .killPod(let grace):
             kill = (grace, killer)
             defer { kill = nil }
@@ -371,7 +376,7 @@ actor PodWorker {
 extension PodWorker {
     /// Once, before anything of the pod is made; what was taken before the daemon was started anew stays.
     private func admit(_ observed: ObservedPod) async throws {
-        guard memory.admission == nil, let pod = desired.pod else { return }
+        guard memory.admission == nil, let pod = desired.pod.map({ $0.given($0.allocation) }) else { return }
         let hasParts = !observed.sandboxes.isEmpty || !observed.containers.isEmpty
         if pod.status?.phase?.isTerminal == true || desired.grace != nil {
             if observed.isAlive { await context.ledger.keep(pod) }

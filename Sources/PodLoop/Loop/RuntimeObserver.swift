@@ -66,7 +66,7 @@ struct RuntimeObserver: Sendable {
         request.containerID = id
         do {
             let status = try await runtime.containerStatus(request).status
-            return ObservedContainer(
+            var seen = ObservedContainer(
                 id: status.id, name: status.metadata.name, attempt: status.metadata.attempt, sandboxID: sandbox,
                 state: state(status), createdAt: Timestamp(nanosecondsSince1970: status.createdAt),
                 image: status.image.userSpecifiedImage.isEmpty ? status.image.image : status.image.userSpecifiedImage,
@@ -74,6 +74,8 @@ struct RuntimeObserver: Sendable {
                 fallsBackToLog: status.annotations[Annotation.terminationMessagePolicy]
                     == TerminationMessagePolicy.fallbackToLogsOnError.rawValue,
                 definitionHash: status.annotations[Annotation.containerHash] ?? "")
+            if status.resources.hasLinux { seen.resources = CgroupValues(status.resources.linux) }
+            return seen
         } catch let error as SwiftletError where error.code == .notFound { return nil }
     }
 

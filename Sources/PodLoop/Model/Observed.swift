@@ -66,6 +66,8 @@ public struct ObservedContainer: Sendable, Equatable {
     public var fallsBackToLog: Bool
     /// Of the definition it was made from; empty when the runtime does not say.
     public var definitionHash: String
+    /// Nil where the runtime does not say.
+    public var resources: CgroupValues?
 
     public init(
         id: String, name: String, attempt: UInt32 = 0, sandboxID: String, state: State, createdAt: Timestamp,

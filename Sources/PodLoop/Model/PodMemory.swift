@@ -46,6 +46,12 @@ public struct PodMemory: Sendable, Equatable {
     public var preStopped: Set<String> = []
     /// Whether the node has taken the pod; nil before it was asked.
     public var admission: Admitted?
+    /// Nil before the node has taken the pod.
+    public var allocation: Allocation?
+    public var pendingResize: PendingResize?
+    /// Why what was given could not be put into force.
+    public var resizeFailure: String?
+    public var resizeRetryAt: Timestamp?
     /// The volumes of a pod that has ended are gone already.
     public var volumesAreDown = false
 

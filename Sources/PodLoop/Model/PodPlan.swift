@@ -47,6 +47,8 @@ public enum PodAction: Sendable, Equatable {
     case createSandbox(attempt: UInt32)
     case startContainer(name: String, attempt: UInt32, sandboxID: String)
     case killContainer(id: String, name: String, why: String, grace: Int64)
+    /// Puts into force what these containers were given; they run on.
+    case resize(containers: [String], sandboxID: String)
     /// Stops all containers, sidecars last, then the sandboxes.
     case killPod(grace: Int64)
     case tearDownVolumes

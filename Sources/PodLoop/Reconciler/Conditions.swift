@@ -2,21 +2,44 @@ import KubeAPI
 
 extension Reconciler {
     func setConditions(
-        _ status: inout PodStatus, _ pod: Pod, _ observed: ObservedPod, _ old: PodStatus, _ now: Timestamp
+        _ status: inout PodStatus, _ pod: Pod, _ observed: ObservedPod, _ memory: PodMemory, _ old: PodStatus,
+        _ now: Timestamp
     ) {
         let containers = ContainersTruth(pod: pod, status: status)
         var conditions = [
             readyToStart(pod, observed), containers.initialized, containers.ready(old.conditions), containers.allReady,
             PodCondition(type: PodCondition.podScheduled, status: .true),
         ]
+        if status.phase?.isTerminal != true { conditions += resizeConditions(pod, observed, memory) }
         for index in conditions.indices {
             let before = old.condition(conditions[index].type)
             let flipped = before?.status != conditions[index].status
             conditions[index].lastTransitionTime = flipped ? now.truncated : before?.lastTransitionTime ?? now.truncated
             conditions[index].observedGeneration = before?.observedGeneration
         }
-        let ours = Set(conditions.map(\.type))
+        // A resize that is over is not told of.
+        let ours = Set(conditions.map(\.type)).union([PodCondition.resizePending, PodCondition.resizeInProgress])
         status.conditions = conditions + old.conditions.filter { !ours.contains($0.type) }
+    }
+
+    private func resizeConditions(_ pod: Pod, _ observed: ObservedPod, _ memory: PodMemory) -> [PodCondition] {
+        var conditions: [PodCondition] = []
+        if let pending = memory.pendingResize {
+            conditions.append(
+                PodCondition(
+                    type: PodCondition.resizePending, status: .true, reason: pending.reason.rawValue,
+                    message: pending.message))
+        }
+        let isUnderWay = pod.spec.allContainers.contains { container in
+            observed.container(container.name).map { !$0.changes(for: container).isEmpty } ?? false
+        }
+        if isUnderWay {
+            conditions.append(
+                PodCondition(
+                    type: PodCondition.resizeInProgress, status: .true,
+                    reason: memory.resizeFailure == nil ? nil : "Error", message: memory.resizeFailure))
+        }
+        return conditions
     }
 
     private func readyToStart(_ pod: Pod, _ observed: ObservedPod) -> PodCondition {

@@ -7,6 +7,16 @@ struct ContainerSteps {
     let sandbox: ObservedSandbox
     let now: Timestamp
     var plan: PodPlan
+    /// Containers that run on with other resources.
+    private var resized: [String] = []
+
+    init(pod: Pod, observed: ObservedPod, sandbox: ObservedSandbox, now: Timestamp, plan: PodPlan) {
+        self.pod = pod
+        self.observed = observed
+        self.sandbox = sandbox
+        self.now = now
+        self.plan = plan
+    }
 
     mutating func decide() {
         if appsAreDone {
@@ -24,6 +34,13 @@ struct ContainerSteps {
             }
         }
         for container in pod.spec.containers { app(container) }
+    }
+
+    /// Containers that need not end for it, once the last try is long enough ago.
+    mutating func resize() {
+        guard !resized.isEmpty else { return }
+        if let retryAt = plan.memory.resizeRetryAt, now < retryAt { return plan.wake(at: retryAt) }
+        plan.actions.append(.resize(containers: resized, sandboxID: sandbox.id))
     }
 
     private var appsAreDone: Bool {
@@ -107,12 +124,15 @@ struct ContainerSteps {
         let why: String
         if !seen.definitionHash.isEmpty, seen.definitionHash != definitionHash(of: container) {
             why = "Container \(container.name) definition changed, will be restarted"
+        } else if container.restarts(for: seen.changes(for: container)) {
+            why = "Container \(container.name) resize requires restart"
         } else if let probe = container.condemned(by: plan.memory.health[seen.id]) {
             let again = restarts(container, kind, policy: pod.restartPolicy, exitCode: 137)
             let name = probe.rawValue.lowercased()
             why = "Container \(container.name) failed \(name) probe\(again ? ", will be restarted" : "")"
             grace = container.probe(probe)?.terminationGracePeriodSeconds ?? grace
         } else {
+            if !seen.changes(for: container).isEmpty { resized.append(seen.id) }
             return false
         }
         plan.actions.append(.killContainer(id: seen.id, name: container.name, why: why, grace: grace))

@@ -26,7 +26,7 @@ extension Reconciler {
             status.reason = "DeadlineExceeded"
             status.message = "Pod was active on the node longer than the specified deadline"
         }
-        setConditions(&status, pod, observed, old, now)
+        setConditions(&status, pod, observed, memory, old, now)
         return status
     }
 
@@ -75,6 +75,7 @@ struct ContainerStatusRule {
         } else {
             fillFromMemory(&status, previous)
         }
+        setResources(&status, container, seen.first, previous)
         applyFailure(&status, container, kind, seen.first)
         if tornDown, kind == .app { end(&status) }
         let isRunning = status.state?.isRunning == true
@@ -113,6 +114,17 @@ struct ContainerStatusRule {
                     exitCode: 137, reason: "ContainerStatusUnknown",
                     message: "The container could not be located when the pod was terminated"))
         }
+    }
+
+    /// What it was given, and what of that is in force: as before while a container runs with something else.
+    private func setResources(
+        _ status: inout ContainerStatus, _ container: Container, _ seen: ObservedContainer?,
+        _ previous: ContainerStatus?
+    ) {
+        let given = container.resources ?? ResourceRequirements()
+        status.allocatedResources = given.requests
+        let isInForce = seen?.changes(for: container).isEmpty ?? true
+        status.resources = isInForce ? given : previous?.resources ?? given
     }
 
     private func endState(_ container: ObservedContainer) -> ContainerState? {

@@ -38,6 +38,7 @@ public struct Reconciler: Sendable {
         case .use(let sandbox):
             var steps = ContainerSteps(pod: pod, observed: observed, sandbox: sandbox, now: now, plan: plan)
             steps.decide()
+            steps.resize()
             steps.collectGarbage()
             plan = steps.plan
         case .replace(let old, let attempt):
