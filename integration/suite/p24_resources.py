@@ -277,3 +277,58 @@ class Resize(ResourceCase):
         self.assertEqual(self.condition(found, "PodResizePending")["reason"], "Deferred")
         self.delete("neighbour")
         self.until_in_force("waits", "requests", "cpu", "200m")
+
+
+class Restarts(ResourceCase):
+    """A container's own restart policy, and its rules for exit codes."""
+
+    def rule(self, codes, action="Restart"):
+        return {"restartPolicy": "Never", "restartPolicyRules": [
+            {"action": action, "exitCodes": {"operator": "In", "values": codes}}]}
+
+    def test_a_code_that_asks_for_another_try(self):
+        volume = {"volumes": [{"name": "state", "emptyDir": {}}]}
+        mounts = [{"name": "state", "mountPath": "/state"}]
+        # 42 the first time, then well.
+        script = "[ -e /state/tried ] && exit 0; touch /state/tried; exit 42"
+        self.make("tries", shell(script, volumeMounts=mounts, **self.rule([42])), restartPolicy="Never", **volume)
+        found = self.until_phase("tries", "Succeeded")
+        self.assertEqual(found["status"]["containerStatuses"][0]["restartCount"], 1)
+        self.make("fails", shell("exit 1", **self.rule([42])), restartPolicy="Never")
+        found = self.until_phase("fails", "Failed")
+        self.assertEqual(found["status"]["containerStatuses"][0]["restartCount"], 0)
+
+    def test_all_begin_anew(self):
+        volume = {"volumes": [{"name": "state", "emptyDir": {}}]}
+        mounts = [{"name": "state", "mountPath": "/state"}]
+        script = "[ -e /state/tried ] && exec sleep 1000; touch /state/tried; exit 88"
+        self.make(
+            "anew", shell(script, "main", volumeMounts=mounts, **self.rule([88], "RestartAllContainers")),
+            shell("sleep 1000", "other"), restartPolicy="Never", **volume,
+            initContainers=[shell("echo run >> /state/runs", "first", volumeMounts=mounts)])
+        sandbox = lambda: self.daemon.rpc("ListPodSandbox", {"filter": {
+            "labelSelector": {"io.kubernetes.pod.name": "anew"}}})["items"]
+        # The other one may not have begun before the first one asked.
+        found = self.until("anew", lambda found: found["status"]["containerStatuses"][0]["restartCount"] == 1 and all(
+            status["ready"] for status in found["status"]["containerStatuses"]), "both run again")
+        main = found["status"]["containerStatuses"][0]
+        self.assertEqual(main["lastState"]["terminated"]["exitCode"], 88)
+        runs = self.daemon.cli("exec", "anew", "-c", "main", "--", "cat", "/state/runs").stdout
+        self.assertEqual(runs.split(), ["run", "run"])
+        self.assertEqual(len(sandbox()), 1)
+
+
+class Events(ResourceCase):
+    def test_similar_ones_become_one(self):
+        probe = {"exec": {"command": ["sh", "-c", "cat /proc/uptime; exit 1"]}, "periodSeconds": 1}
+        self.make("noisy", shell("sleep 1000", readinessProbe=probe))
+        of_pod = lambda: [event for event in json.loads(self.daemon.cli("get", "events", "-o", "json").stdout)["items"]
+                          if event["involvedObject"]["name"] == "noisy" and event["reason"] == "Unhealthy"]
+        start = "(combined from similar events): Readiness probe failed: "
+        combined = lambda: [event for event in of_pod() if event["message"].startswith(start) and event["count"] > 1]
+        eventually(combined, "similar events are combined", 90, every=0.5)
+        self.assertEqual(len(of_pod()), 10)
+        event = combined()[0]
+        self.assertLess(event["firstTimestamp"], event["lastTimestamp"])
+        shown = self.daemon.cli("describe", "pod", "noisy").stdout
+        self.assertRegex(shown, r"\(x\d+ over \d+s\).*\(combined from similar events\): Readiness probe failed")

@@ -12,7 +12,7 @@ enum ActedOn {
         NodeAffinity requiredDuringSchedulingIgnoredDuringExecution
         Container name image command args workingDir ports env envFrom resources restartPolicy volumeMounts imagePullPolicy
         Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
-        Container livenessProbe readinessProbe startupProbe resizePolicy
+        Container livenessProbe readinessProbe startupProbe resizePolicy restartPolicyRules
         ContainerPort name containerPort protocol hostPort hostIP
         EnvVar name value valueFrom
         EnvVarSource fieldRef resourceFieldRef configMapKeyRef secretKeyRef

@@ -21,6 +21,7 @@ public struct Container: KubeCodable {
     public var resizePolicy: [ContainerResizePolicy] = []
     /// On an init container `Always` makes a sidecar; elsewhere it wins over the pod's.
     public var restartPolicy: RestartPolicy?
+    public var restartPolicyRules: [ContainerRestartRule] = []
     public var volumeMounts: [VolumeMount] = []
     public var volumeDevices: [VolumeDevice] = []
     public var livenessProbe: Probe?

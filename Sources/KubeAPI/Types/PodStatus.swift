@@ -49,6 +49,7 @@ public struct PodCondition: KubeCodable {
     public static let initialized = "Initialized"
     public static let containersReady = "ContainersReady"
     public static let ready = "Ready"
+    public static let allContainersRestarting = "AllContainersRestarting"
     public static let resizePending = "PodResizePending"
     public static let resizeInProgress = "PodResizeInProgress"
 

@@ -28,6 +28,7 @@ extension Validator {
         }
         resources(container["resources"])
         resizePolicy(container, pod)
+        restartRules(container)
         securityContext(container["securityContext"])
         probes(container, role, pod)
     }

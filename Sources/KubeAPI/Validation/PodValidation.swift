@@ -80,9 +80,6 @@ extension Validator {
                 spec[list].elements.map { $0["name"] }
             })
         for container in spec["initContainers"].elements {
-            if let policy = container["restartPolicy"].string, !policy.isEmpty, policy != "Always" {
-                add(.notSupported(container["restartPolicy"].path, container["restartPolicy"].shown, ["Always"]))
-            }
             self.container(container, .initial, facts)
         }
         for container in spec["containers"].elements { self.container(container, .app, facts) }

@@ -10,15 +10,25 @@ extension Reconciler {
             readyToStart(pod, observed), containers.initialized, containers.ready(old.conditions), containers.allReady,
             PodCondition(type: PodCondition.podScheduled, status: .true),
         ]
-        if status.phase?.isTerminal != true { conditions += resizeConditions(pod, observed, memory) }
+        if status.phase?.isTerminal != true {
+            conditions += resizeConditions(pod, observed, memory)
+            if let trigger = restartAllTrigger(of: pod, observed) {
+                conditions.append(
+                    PodCondition(
+                        type: PodCondition.allContainersRestarting, status: .true,
+                        message: "container \(trigger.container.name) exited with \(trigger.exit.code)"))
+            }
+        }
         for index in conditions.indices {
             let before = old.condition(conditions[index].type)
             let flipped = before?.status != conditions[index].status
             conditions[index].lastTransitionTime = flipped ? now.truncated : before?.lastTransitionTime ?? now.truncated
             conditions[index].observedGeneration = before?.observedGeneration
         }
-        // A resize that is over is not told of.
-        let ours = Set(conditions.map(\.type)).union([PodCondition.resizePending, PodCondition.resizeInProgress])
+        // What is over is not told of.
+        let ours = Set(conditions.map(\.type)).union([
+            PodCondition.resizePending, PodCondition.resizeInProgress, PodCondition.allContainersRestarting,
+        ])
         status.conditions = conditions + old.conditions.filter { !ours.contains($0.type) }
     }
 

@@ -19,6 +19,7 @@ struct ContainerSteps {
     }
 
     mutating func decide() {
+        if let trigger = restartAllTrigger(of: pod, observed) { return restartAll(trigger.container, trigger.exit) }
         if appsAreDone {
             // Sidecars do not keep a pod alive.
             plan.actions.append(.killPod(grace: max(1, pod.spec.gracePeriodSeconds)))
@@ -52,6 +53,7 @@ struct ContainerSteps {
 
     /// Dead containers before the last one, and dead sandboxes that hold nothing else.
     mutating func collectGarbage() {
+        if restartAllTrigger(of: pod, observed) != nil { return }
         var seen: [String: Int] = [:]
         var kept: Set<String> = [sandbox.id]
         for container in observed.containers {
@@ -140,13 +142,37 @@ struct ContainerSteps {
     }
 
     private mutating func restart(_ container: Container, since end: Timestamp) {
+        if waits(container, since: end) { return }
         let backoff = plan.memory.crashes[container.name]
-        guard let waitEnd = Backoff.waitUntil(backoff, event: end, now: now) else {
-            if start(container) {
-                plan.memory.crashes[container.name] = Backoff.raised(backoff, event: end, now: now)
-            }
-            return
+        if start(container) {
+            plan.memory.crashes[container.name] = Backoff.raised(backoff, event: end, now: now)
         }
+    }
+
+    /// All that runs ends; when nothing does any more and the back-off of the one that asked for it is over, the dead are
+    /// removed, the one that asked last: so should this break off, it begins anew.
+    private mutating func restartAll(_ container: Container, _ exit: ContainerExit) {
+        let own = observed.containers.filter { $0.sandboxID == sandbox.id }
+        let alive = own.filter(\.isRunning)
+        let why = "Container \(container.name) exited with \(exit.code), upon which all containers are restarted"
+        for other in alive {
+            plan.actions.append(
+                .killContainer(id: other.id, name: other.name, why: why, grace: max(1, pod.spec.gracePeriodSeconds)))
+        }
+        guard alive.isEmpty, !waits(container, since: exit.finishedAt) else { return }
+        let others = own.filter { $0.name != container.name }
+        if others.isEmpty {
+            let backoff = plan.memory.crashes[container.name]
+            plan.memory.crashes[container.name] = Backoff.raised(backoff, event: exit.finishedAt, now: now)
+            plan.memory.startFailures = [:]
+        }
+        for dead in others.isEmpty ? own : others { plan.actions.append(.removeContainer(id: dead.id)) }
+    }
+
+    /// Whether its back-off is not over yet; then that is shown.
+    private mutating func waits(_ container: Container, since end: Timestamp) -> Bool {
+        let backoff = plan.memory.crashes[container.name]
+        guard let waitEnd = Backoff.waitUntil(backoff, event: end, now: now) else { return false }
         let delay = backoff?.delay ?? Backoff.first
         let name = podText(pod.reference)
         if plan.memory.startFailures[container.name]?.reason != .crashLoopBackOff {
@@ -159,6 +185,7 @@ struct ContainerSteps {
             .crashLoopBackOff,
             "back-off \(durationText(delay)) restarting failed container=\(container.name) pod=\(name)")
         plan.wake(at: waitEnd)
+        return true
     }
 
     @discardableResult
@@ -193,6 +220,20 @@ struct ContainerSteps {
         guard let status = known.first(where: { $0.name == name }), status.containerID != nil else { return 0 }
         return UInt32(clamping: status.restartCount) + 1
     }
+}
+
+/// The container whose end asks for all to be restarted, in the newest sandbox.
+func restartAllTrigger(of pod: Pod, _ observed: ObservedPod) -> (container: Container, exit: ContainerExit)? {
+    guard let sandbox = observed.sandboxes.first else { return nil }
+    for container in pod.spec.allContainers {
+        guard let exit = observed.container(container.name, in: sandbox.id)?.exit,
+            container.restartAction(exitCode: exit.code) == .restartAllContainers,
+            // An init container's success is the end of it.
+            exit.code != 0 || pod.container(container.name)?.kind != .initial
+        else { continue }
+        return (container, exit)
+    }
+    return nil
 }
 
 /// `web_default(6f0c…)`: how Kubernetes' messages name a pod.

@@ -49,6 +49,15 @@ struct PhaseRule {
     }
 
     private var someRestart: Bool {
+        let all = status.containerStatuses + status.initContainerStatuses
+        let asksForAll = pod.spec.allContainers.contains { container in
+            let end = all.first { $0.name == container.name }?.state?.terminated
+            return end.map { container.restartAction(exitCode: $0.exitCode) == .restartAllContainers } ?? false
+        }
+        return asksForAll || restartsOne
+    }
+
+    private var restartsOne: Bool {
         pod.spec.containers.contains { container in
             guard let status = status.containerStatuses.first(where: { $0.name == container.name }) else {
                 return false

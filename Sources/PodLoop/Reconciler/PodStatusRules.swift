@@ -103,7 +103,10 @@ struct ContainerStatusRule {
         status.imageID = seen.imageID
         if !seen.image.isEmpty { status.image = seen.image }
         status.restartCount = Int32(clamping: seen.attempt)
-        status.lastState = before.flatMap(endState) ?? previous?.lastState
+        // The end of one whose record is gone is in the old status alone.
+        let vanished = previous?.containerID == status.containerID ? nil : previous?.state?.terminated
+        status.lastState =
+            before.flatMap(endState) ?? vanished.map(ContainerState.terminated) ?? previous?.lastState
         switch seen.state {
         case .created: status.state = defaultWaiting
         case .running(let startedAt): status.state = .running(startedAt: startedAt.truncated)

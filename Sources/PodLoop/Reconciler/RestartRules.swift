@@ -5,7 +5,7 @@ public enum ContainerKind: Sendable {
 }
 
 /// Whether a container that ended with `exitCode` is started again. An init container's success is the end of it; a
-/// sidecar always comes back; a container's own policy wins over the pod's.
+/// sidecar always comes back; a container's own policy wins over the pod's, and its rules for exit codes over both.
 ///
 /// | policy | app 0 | app ≠ 0 | init 0 | init ≠ 0 | sidecar |
 /// |---|---|---|---|---|---|
@@ -15,6 +15,7 @@ public enum ContainerKind: Sendable {
 public func restarts(
     _ container: Container, _ kind: ContainerKind, policy: RestartPolicy, exitCode: Int32
 ) -> Bool {
+    if exitCode != 0 || kind == .app, container.restartAction(exitCode: exitCode) != nil { return true }
     switch kind {
     case .sidecar: return true
     case .initial: return exitCode != 0 && (container.restartPolicy ?? policy) != .never
