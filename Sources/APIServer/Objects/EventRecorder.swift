@@ -3,6 +3,8 @@ import KubeAPI
 import Synchronization
 
 /// Writes events. One that was written lately is counted up, not written anew; old ones go.
+///
+/// What was seen lately is forgotten when the daemon ends, as by a kubelet.
 final class EventRecorder: Sendable {
     /// Kubernetes keeps events for an hour.
     static let keptSeconds: Int64 = 3600
@@ -12,16 +14,10 @@ final class EventRecorder: Sendable {
     private static let sweepSeconds: Int64 = 600
     private static let sweepInserts = 100
 
-    private struct Identity: Hashable {
-        var object: ObjectReference
-        var type: EventType
-        var reason: String
-        var message: String
-    }
-
     private struct State {
+        var correlator = EventCorrelator()
         /// What this recorder wrote, by what it says.
-        var written: [Identity: ObjectKey] = [:]
+        var written: [EventCorrelator.Identity: ObjectKey] = [:]
         var inserts = 0
         var lastSweep = Timestamp(seconds: 0)
     }
@@ -37,13 +33,12 @@ final class EventRecorder: Sendable {
 
     func record(_ record: EventRecord) async throws {
         let now = objects.now()
-        let identity = Identity(
-            object: record.object, type: record.type, reason: record.reason, message: record.message)
-        if let key = state.withLock({ $0.written[identity] }) {
-            let counted = try await objects.store.write { try Self.count(key, now, in: &$0) }
+        guard let decision = state.withLock({ $0.correlator.take(record, now: now) }) else { return }
+        if let key = state.withLock({ $0.written[decision.identity] }) {
+            let counted = try await objects.store.write { try Self.count(key, decision, now, in: &$0) }
             if counted { return }
         }
-        let event = self.event(record, now)
+        let event = self.event(record, decision, now)
         let key = ObjectKey(
             resource: .events, namespace: event.metadata.namespace ?? "default", name: event.metadata.name ?? "")
         let sweeps = state.withLock { state in
@@ -62,11 +57,11 @@ final class EventRecorder: Sendable {
         }
         state.withLock { state in
             if !gone.isEmpty { state.written = state.written.filter { !gone.contains($0.value) } }
-            state.written[identity] = key
+            state.written[decision.identity] = key
         }
     }
 
-    private func event(_ record: EventRecord, _ now: Timestamp) -> Event {
+    private func event(_ record: EventRecord, _ decision: EventCorrelator.Decision, _ now: Timestamp) -> Event {
         // A name as Kubernetes' own recorders make it: the object's and something that differs each time.
         let name = "\(record.object.name ?? "object").\(Identifiers.generated(""))\(Identifiers.generated(""))"
         var event = Event(
@@ -74,8 +69,9 @@ final class EventRecorder: Sendable {
             involvedObject: record.object)
         event.metadata.uid = Identifiers.uid()
         event.metadata.creationTimestamp = now.truncated
-        (event.type, event.reason, event.message) = (record.type, record.reason, record.message)
-        (event.firstTimestamp, event.lastTimestamp, event.count) = (now.truncated, now.truncated, 1)
+        (event.type, event.reason, event.message) = (record.type, record.reason, decision.message)
+        (event.firstTimestamp, event.lastTimestamp) = (now.truncated, now.truncated)
+        event.count = Int32(clamping: decision.count)
         event.source = EventSource(component: component, host: objects.nodeName)
         (event.reportingComponent, event.reportingInstance) = (component, objects.nodeName)
         return event
@@ -83,11 +79,13 @@ final class EventRecorder: Sendable {
 
     /// False when the event is gone meanwhile.
     private static func count(
-        _ key: ObjectKey, _ now: Timestamp, in transaction: inout StoreTransaction
+        _ key: ObjectKey, _ decision: EventCorrelator.Decision, _ now: Timestamp,
+        in transaction: inout StoreTransaction
     ) throws -> Bool {
         guard let event = try transaction.get(key) else { return false }
         var counted = event
-        counted["count"] = .int((event["count"]?.int ?? 1) + 1)
+        counted["count"] = .int(min((event["count"]?.int ?? 1) + decision.count, Int64(Int32.max)))
+        counted["message"] = .string(decision.message)
         counted["lastTimestamp"] = .string(now.rfc3339)
         try transaction.save(key, counted, previous: event)
         return true
