@@ -42,6 +42,9 @@ struct PodDescription {
         }
         if let reason = status?.reason { lines.field("Reason", reason) }
         if let message = status?.message { lines.field("Message", message) }
+        for (index, wait) in PodWaits.sentences(of: pod).enumerated() {
+            lines.field(index == 0 ? "Waits For" : "", wait)
+        }
         lines.field("IP", status?.podIP)
         if let ips = status?.podIPs, !ips.isEmpty {
             lines.heading("IPs:")
