@@ -9,6 +9,7 @@ from pathlib import Path
 from lib import machine
 
 TOP = Path(__file__).resolve().parents[1]
+TICK = os.sysconf("SC_CLK_TCK")
 
 
 def own_mounts(folder, size="2g"):
@@ -40,3 +41,20 @@ def quiet(*words, **more):
     done = subprocess.run([str(word) for word in words], capture_output=True, **more)
     if done.returncode != 0:
         raise AssertionError(f"{words[0]}: {done.stderr.decode()}")
+
+
+def processor_time(pids):
+    """Seconds of the processes and of the children that they have waited for."""
+    total = 0
+    for pid in pids:
+        try:
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            continue
+        total += sum(map(int, fields[11:15]))
+    return total / TICK
+
+
+def shims(daemon):
+    groups = (daemon.cgroup_path() / "shims").rglob("cgroup.procs")
+    return [int(pid) for group in groups for pid in group.read_text().split()]

@@ -17,6 +17,8 @@ final class FakeRuntime: RuntimeService, ImageService {
         var time: Int64 = 1_800_000_000_000_000_000
         /// Names of containers that end with this code as soon as they start.
         var exits: [String: Int32] = [:]
+        /// How often the sandboxes of a pod were listed, by uid.
+        var looks: [String: Int] = [:]
         /// Of every container.
         var memoryInUse: UInt64 = 0
         /// Exit codes of commands by their first word; all others succeed. A command `hang` never ends.
@@ -32,6 +34,8 @@ final class FakeRuntime: RuntimeService, ImageService {
     let state = Mutex(State())
 
     var calls: [String] { state.withLock { $0.calls } }
+
+    func looks(at uid: String) -> Int { state.withLock { $0.looks[uid] ?? 0 } }
 
     func runPodSandbox(_ request: CRIRunPodSandboxRequest) async throws -> CRIRunPodSandboxResponse {
         state.withLock { state in
@@ -83,7 +87,8 @@ final class FakeRuntime: RuntimeService, ImageService {
     func listPodSandbox(_ request: CRIListPodSandboxRequest) async throws -> CRIListPodSandboxResponse {
         var response = CRIListPodSandboxResponse()
         response.items = state.withLock { state in
-            state.sandboxes.values.filter { matches($0.labels, request.filter.labelSelector) }.map { status in
+            if let uid = request.filter.labelSelector[Label.podUID] { state.looks[uid, default: 0] += 1 }
+            return state.sandboxes.values.filter { matches($0.labels, request.filter.labelSelector) }.map { status in
                 var item = CRIPodSandbox()
                 item.id = status.id
                 item.state = status.state
