@@ -20,7 +20,8 @@ extension LoopTests {
             // Word of it has come through when that of a pod behind it has.
             cluster.put(try pod(["containers": [["name": "y", "image": "busybox:1"]]], name: "o2", uid: "o2"))
             try await until("the last runs") { cluster.now("o2")?.status?.phase == .running }
-            #expect(runtime.looks(at: "u1") == looked)
+            // The loop looks by itself now and then, not once for each of them.
+            #expect(runtime.looks(at: "u1") <= looked + 5)
             #expect(runtime.calls == done + ["RunPodSandbox o2 0", "CreateContainer y 0"])
             #expect(Array(cluster.events.prefix(events.count)) == events)
             #expect(cluster.now("u1")?.status == status)

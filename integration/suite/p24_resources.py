@@ -332,3 +332,72 @@ class Events(ResourceCase):
         self.assertLess(event["firstTimestamp"], event["lastTimestamp"])
         shown = self.daemon.cli("describe", "pod", "noisy").stdout
         self.assertRegex(shown, r"\(x\d+ over \d+s\).*\(combined from similar events\): Readiness probe failed")
+
+
+class Waiting(ResourceCase):
+    """What waits says for what, and what does not wait is left alone."""
+
+    def until_waits(self, name, *parts):
+        def said():
+            shown = self.daemon.cli("describe", "pod", name).stdout
+            head = shown.split("Waits For:", 1)
+            return len(head) == 2 and all(part in head[1].split("\nIP:")[0] for part in parts)
+
+        eventually(said, f"describe says that {name} waits for {parts}", 60, every=0.2)
+
+    def test_every_wait_is_named(self):
+        probe = {"exec": {"command": ["false"]}, "periodSeconds": 1, "failureThreshold": 1000}
+        source = {"env": [{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "none", "key": "k"}}}]}
+        volume = {"volumes": [{"name": "v", "configMap": {"name": "none"}}]}
+        self.make("image", {**asking(), "image": "none:1"})
+        self.make("environment", {**asking(), **source})
+        self.make("volume", asking(), **volume)
+        self.make("init", asking(), initContainers=[shell("sleep 1000", "first")])
+        self.make("startup", asking(startupProbe=probe))
+        self.make("readiness", asking(readinessProbe=probe))
+        self.make("gate", asking(), readinessGates=[{"conditionType": "example.com/go"}])
+        self.make("crash", asking("exit 3"))
+        table = {
+            "image": ("container main: ", "swiftlet image load"),
+            "environment": ("container main: CreateContainerConfigError", 'configmap "none" not found'),
+            "volume": ("container main: ContainerCreating", 'configmap "none" not found'),
+            "init": ("init container first runs",), "startup": ("its startup probe has not succeeded yet",),
+            "readiness": ("its readiness probe does not succeed",),
+            "gate": ('readiness gate "example.com/go" is not "True"',),
+            "crash": ("container main: CrashLoopBackOff: back-off",),
+        }
+        for name, parts in table.items():
+            with self.subTest(name):
+                self.until_waits(name, *parts)
+        words = {"image": "Image", "environment": "CreateContainerConfigError", "volume": "ContainerCreating",
+                 "init": "Init:0/1", "crash": "CrashLoopBackOff"}
+        shown = {line.split()[0]: line for line in self.daemon.cli("get", "pods").stdout.splitlines()}
+        for name, word in words.items():
+            self.assertIn(word, shown[name])
+
+    def test_an_end_that_takes_its_time(self):
+        self.apply(pod("lasts", shell("trap '' TERM; sleep 1000"), terminationGracePeriodSeconds=600))
+        self.addCleanup(self.delete, "lasts")
+        self.until_phase("lasts", "Running")
+        self.daemon.cli("delete", "pod", "lasts", "--wait=false")
+        self.until_waits("lasts", "main end", "they are killed at ")
+        self.assertIn("Terminating", self.daemon.cli("get", "pod", "lasts").stdout)
+
+    def test_what_is_applied_again_causes_nothing(self):
+        probe = {"readinessProbe": {"exec": {"command": ["true"]}, "periodSeconds": 1}}
+        wanted = pod("same", asking(requests={}, **probe), shell("sleep 1000", "other"), terminationGracePeriodSeconds=1)
+        self.apply(wanted)
+        self.addCleanup(self.delete, "same")
+        ready = lambda found: all(status["ready"] for status in found["status"].get("containerStatuses", [{}]) if status)
+        self.until("same", lambda found: found["status"].get("phase") == "Running" and ready(found), "it is ready")
+
+        def sight():
+            events = json.loads(self.daemon.cli("get", "events", "-o", "json").stdout)["items"]
+            mine = [(event["reason"], event["count"]) for event in events if event["involvedObject"]["name"] == "same"]
+            created = {item["id"]: item["createdAt"] for item in self.daemon.rpc("ListContainers", {})["containers"]}
+            return self.get("same"), sorted(mine), created
+
+        before = sight()
+        for _ in range(3):
+            self.assertIn("unchanged", self.apply(wanted).stdout)
+        self.assertEqual(sight(), before)

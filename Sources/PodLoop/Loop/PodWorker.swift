@@ -374,24 +374,6 @@ actor PodWorker {
 }
 
 extension PodWorker {
-    /// Once, before anything of the pod is made; what was taken before the daemon was started anew stays.
-    private func admit(_ observed: ObservedPod) async throws {
-        guard memory.admission == nil, let pod = desired.pod.map({ $0.given($0.allocation) }) else { return }
-        let hasParts = !observed.sandboxes.isEmpty || !observed.containers.isEmpty
-        if pod.status?.phase?.isTerminal == true || desired.grace != nil {
-            if observed.isAlive { await context.ledger.keep(pod) }
-            return
-        }
-        if hasParts || pod.wasAdmitted {
-            await context.ledger.keep(pod)
-            memory.admission = .taken
-        } else if let refusal = try await context.ledger.admit(pod) {
-            memory.admission = .refused(refusal)
-        } else {
-            memory.admission = .taken
-        }
-    }
-
     /// Containers that come later wait for it; the pod's end does not.
     private func postStart(_ start: ContainerStart, _ id: String) async throws(StartError) {
         guard start.container.lifecycle?.postStart != nil, desired.grace == nil else { return }
@@ -402,21 +384,6 @@ extension PodWorker {
         defer { hook = nil }
         try await task.value.get()
     }
-}
-
-extension DesiredPod {
-    func with(_ pod: Pod) -> DesiredPod {
-        switch self {
-        case .running: .running(pod)
-        case .deleting(_, let grace): .deleting(pod, grace: grace)
-        case .gone: self
-        }
-    }
-}
-
-extension Pod {
-    /// A status of ours says that the node has taken it, and it has not ended.
-    var wasAdmitted: Bool { status?.startTime != nil && status?.phase?.isTerminal != true }
 }
 
 extension PodSpec {

@@ -41,6 +41,16 @@ public enum DesiredPod: Sendable, Equatable {
     }
 }
 
+extension DesiredPod {
+    func with(_ pod: Pod) -> DesiredPod {
+        switch self {
+        case .running: .running(pod)
+        case .deleting(_, let grace): .deleting(pod, grace: grace)
+        case .gone: self
+        }
+    }
+}
+
 /// One step towards the desired state. A plan's steps are done in order.
 public enum PodAction: Sendable, Equatable {
     case stopSandbox(id: String)
