@@ -4,7 +4,7 @@ import functools
 import hashlib
 import subprocess
 
-from . import archive, machine, probe
+from . import archive, attacks, machine, probe
 
 BUSYBOX = "localhost/test/busybox:latest"
 
@@ -46,6 +46,7 @@ def prepare():
     for name, flags in TOOLS_IMAGES:
         built(name, *flags)
     probe.archive()
+    attacks.image()
 
 
 # What the suite takes from rootfs-tools: small ones, so that a run does not wait for debootstrap.
