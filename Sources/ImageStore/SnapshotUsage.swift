@@ -27,12 +27,16 @@ final class SnapshotUsages: Sendable {
     private static let long: Int64 = 50_000_000
 
     private let entries = Mutex<[String: Entry]>([:])
+    /// Monotonic nanoseconds.
+    private let clock: @Sendable () -> Int64
+
+    init(clock: @escaping @Sendable () -> Int64 = { monotonicNanoseconds() }) { self.clock = clock }
 
     /// `walk` is made here, or on another thread while the older result is given; not at all while that is fresh.
     func usage(
         of id: String, _ walk: @escaping @Sendable () throws(SwiftletError) -> StoreUsage
     ) throws(SwiftletError) -> SnapshotUsage {
-        let now = monotonicNanoseconds()
+        let now = clock()
         let (known, isLong) = entries.withLock { entries -> (SnapshotUsage?, Bool) in
             guard let entry = entries[id] else { return (nil, false) }
             if entry.isBeingTaken || !entry.isStale(at: now) { return (entry.usage, false) }
@@ -58,9 +62,9 @@ final class SnapshotUsages: Sendable {
     private func take(
         _ id: String, _ walk: () throws(SwiftletError) -> StoreUsage
     ) throws(SwiftletError) -> SnapshotUsage {
-        let started = monotonicNanoseconds()
+        let started = clock()
         let usage = SnapshotUsage(usage: try walk(), takenAt: wallClockNanoseconds())
-        let ended = monotonicNanoseconds()
+        let ended = clock()
         entries.withLock { $0[id] = Entry(usage: usage, ended: ended, took: ended - started) }
         return usage
     }

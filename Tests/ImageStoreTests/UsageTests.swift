@@ -98,19 +98,19 @@ struct UsageTests {
 
     /// A result is kept for a while, and longer the longer it took; a long walk keeps nobody waiting twice.
     @Test func walksSeldom() throws {
-        let usages = SnapshotUsages()
-        let walks = Mutex(0)
-        func ask(_ id: String, _ microseconds: UInt32 = 0) throws -> Int64 {
+        let time = Atomic<Int64>(0)
+        let walks = Atomic<Int64>(0)
+        let usages = SnapshotUsages(clock: { time.load(ordering: .sequentiallyConsistent) })
+        @Sendable func pass(milliseconds: Int64) { _ = time.add(milliseconds * 1_000_000, ordering: .sequentiallyConsistent) }
+        func ask(_ id: String, milliseconds: Int64 = 0) throws -> Int64 {
             try usages.usage(of: id) { () throws(SwiftletError) in
-                usleep(microseconds)
-                return StoreUsage(
-                    bytes: Int64(
-                        walks.withLock {
-                            $0 += 1; return $0
-                        }), inodes: 1)
+                pass(milliseconds: milliseconds)
+                let number = walks.add(1, ordering: .sequentiallyConsistent).newValue
+                return StoreUsage(bytes: number, inodes: 1)
             }.usage.bytes
         }
         #expect(try ask("a") == 1)
+        pass(milliseconds: 1000)
         #expect(try ask("a") == 1)
         #expect(try ask("b") == 2)
         usages.forget("a")
@@ -118,12 +118,14 @@ struct UsageTests {
         let broken = SwiftletError(.notFound, "gone")
         #expect(throws: broken) { try usages.usage(of: "c") { () throws(SwiftletError) in throw broken } }
         // 60 ms: stale after 1.2 s, and then the old one serves while another is made.
-        #expect(try ask("slow", 60_000) == 4)
-        usleep(1_300_000)
-        #expect(try ask("slow", 60_000) == 4)
-        while walks.withLock({ $0 }) < 5 { usleep(1000) }
-        usleep(50_000)
-        #expect(try ask("slow", 60_000) == 5)
+        #expect(try ask("slow", milliseconds: 60) == 4)
+        pass(milliseconds: 1200)
+        #expect(try ask("slow", milliseconds: 60) == 4)
+        pass(milliseconds: 1)
+        #expect(try ask("slow", milliseconds: 60) == 4)
+        while try ask("slow") == 4 { usleep(1000) }
+        #expect(try ask("slow") == 5)
+        #expect(walks.load(ordering: .sequentiallyConsistent) == 5)
     }
 
     @Test func countsSnapshots() throws {

@@ -51,6 +51,8 @@ class Destinations(FilesCase):
         made = self.host / "made"
 
         swapper = subprocess.Popen([attacks.program(), "swap", volume / "a", volume / "b"], stdout=subprocess.PIPE)
+        self.addCleanup(swapper.communicate)
+        self.addCleanup(swapper.kill)
         self.assertEqual(swapper.stdout.readline(), b"ready\n")
         for _ in range(CARELESS_TRIES):
             # As runtimes did: the place is looked at, found to lie in the root, and made.
