@@ -50,7 +50,7 @@ import Testing
     @Test(arguments: 0..<300) func brokenStatusesAreNamed(_ seed: Int) throws {
         var thrower = PodThrower(seed: UInt64(seed))
         var pod = thrower.pod()
-        pod["status"] = [
+        let status: JSONValue = [
             "phase": "Running", "podIPs": [["ip": "10.0.0.1"]],
             "conditions": [["type": "Ready", "status": "False", "lastTransitionTime": "2026-01-01T00:00:00Z"]],
             "containerStatuses": [
@@ -60,13 +60,29 @@ import Testing
                 ]
             ],
         ]
-        let broken = thrower.broken(pod)
-        let faults = Schema.check(broken, kind: "Pod")
+        pod["status"] = thrower.broken(status)
+        let faults = Schema.check(pod, kind: "Pod")
         if faults.isEmpty {
-            _ = PodSummary(try Pod(Schema.normalized(broken, kind: "Pod")))
-        } else if broken.object != nil {
-            #expect(faults.allSatisfy { !$0.path.isEmpty })
+            let typed = try Pod(Schema.normalized(pod, kind: "Pod"))
+            _ = (PodSummary(typed), PodWaits.sentences(of: typed))
+        } else {
+            #expect(faults.allSatisfy { $0.path.hasPrefix("status") })
         }
+    }
+
+    /// What the throws found: an empty word is one that is not set, and a pod with it is read and acted on.
+    @Test func emptyWordsAreNotSet() throws {
+        let pod: JSONValue = [
+            "apiVersion": "v1", "kind": "Pod", "metadata": ["name": "p"], "status": ["phase": ""],
+            "spec": [
+                "restartPolicy": "", "dnsPolicy": "",
+                "containers": [["name": "a", "image": "i:1", "imagePullPolicy": "", "ports": []]],
+            ],
+        ]
+        let stored = try #require(Admission(pod, kind: "Pod").object)
+        let typed = try Pod(stored)
+        #expect(typed.spec.restartPolicy == .always && typed.spec.dnsPolicy == .clusterFirst)
+        #expect(typed.spec.containers[0].imagePullPolicy == .ifNotPresent && typed.status?.phase == .pending)
     }
 
     /// Bytes changed, dropped and doubled: an error that says where, or objects.

@@ -13,7 +13,8 @@ import Testing
         var containers: [ObservedContainer] = []
         var starts: [String: Int] = [:]
         var time: Int64 = 0
-        var isJob = false
+        /// Containers that end well once their first ends are behind them, and are not started again for it.
+        var jobs: Set<String> = []
         var isRemoved = false
         var made = 0
 
@@ -66,8 +67,7 @@ import Testing
 
         private mutating func fate(_ name: String) -> ObservedContainer.State {
             if starts[name, default: 0] < 3, dice.roll(3) == 0 { return exited(dice.pick([0, 1, 42]), at: time) }
-            let lasts = name == "side" || (name != "one" && !isJob)
-            return lasts ? .running(startedAt: at(time)) : exited(0, at: time)
+            return jobs.contains(name) ? exited(0, at: time) : .running(startedAt: at(time))
         }
     }
 
@@ -101,9 +101,15 @@ import Testing
         return pod
     }
 
-    private func randomWorld(_ dice: inout Dice) -> World {
+    private func randomWorld(of pod: Pod, _ dice: inout Dice) -> World {
         var world = World(dice: dice)
-        world.isJob = dice.roll(2) == 0
+        world.jobs = ["one"]
+        if dice.roll(2) == 0 {
+            for container in pod.spec.containers
+            where !restarts(container, .app, policy: pod.restartPolicy, exitCode: 0) {
+                world.jobs.insert(container.name)
+            }
+        }
         world.sandboxes = (0..<dice.roll(3)).map { index in
             sandbox("s\(index)", attempt: UInt32(index), ready: dice.roll(3) > 0, at: Int64(index * 10))
         }
@@ -159,7 +165,7 @@ import Testing
     @Test(arguments: 0..<600) func isReached(_ seed: Int) throws {
         var dice = Dice(seed: UInt64(seed))
         var pod = try randomPod(&dice)
-        var world = randomWorld(&dice)
+        var world = randomWorld(of: pod, &dice)
         let last = try settle(&pod, &world)
         #expect(last.actions.isEmpty)
         let phase = try #require(pod.status?.phase)
@@ -177,7 +183,7 @@ import Testing
     @Test(arguments: 0..<300) func deletionEndsAll(_ seed: Int) throws {
         var dice = Dice(seed: UInt64(seed))
         var pod = try randomPod(&dice)
-        var world = randomWorld(&dice)
+        var world = randomWorld(of: pod, &dice)
         if dice.roll(2) == 0 { _ = try settle(&pod, &world) }
         _ = try settle(&pod, &world, grace: 5)
         #expect(world.isRemoved && world.sandboxes.isEmpty && !world.seen.isAlive)

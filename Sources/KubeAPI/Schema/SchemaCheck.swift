@@ -50,7 +50,11 @@ private struct SchemaWalk {
         }
     }
 
-    func join(_ path: String, _ key: String) -> String { path.isEmpty ? printable(key) : "\(path).\(printable(key))" }
+    func join(_ path: String, _ key: String) -> String {
+        // A member may have no name at all, and must be found all the same.
+        let key = key.isEmpty ? "\"\"" : printable(key)
+        return path.isEmpty ? key : "\(path).\(key)"
+    }
 
     func unknown(_ key: String, in structure: Structure, _ path: String) -> Fault {
         let near = nearest(to: key, in: structure.order)
@@ -186,6 +190,8 @@ extension Schema {
         case (.list(let element), .array(let elements)): return .array(elements.compactMap { normalized($0, element) })
         case (.quantity, _):
             return (try? Quantity(value.string ?? value.text())).map { .string($0.description) } ?? value
+        // Unset and "" are the same to Kubernetes; a word that is none would be unreadable later.
+        case (.enumeration(let words), "") where !words.contains(""): return nil
         // Lines are broken in what base64(1) prints.
         case (.bytes, .string(let text)) where text.utf8.contains { $0 == 0x0a || $0 == 0x0d }:
             return .string(text.filter { !$0.isNewline })
