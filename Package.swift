@@ -53,6 +53,7 @@ let package = Package(
         room("Errors"),
         room("JSON", ["Errors"]),
         room("LinuxSystem", ["CLinux", "CCap", "Errors"]),
+        room("Gzip", ["CISAL", "Errors"]),
         room("Seccomp", ["CSeccomp", "Errors", "JSON"]),
         room("Cgroups", ["CLinux", "LinuxSystem", "Errors"]),
         room("Launch", ["LinuxSystem", "Errors"]),
@@ -84,7 +85,7 @@ let package = Package(
 
         // The kubelet and its API.
         room("KubeAPI", ["JSON", "Errors", "Yams"]),
-        room("Volumes", ["KubeAPI", "LinuxSystem", "Errors"]),
+        room("Volumes", ["KubeAPI", "Gzip", "LinuxSystem", "Errors"]),
         room(
             "Probing",
             [
@@ -95,7 +96,7 @@ let package = Package(
         room(
             "APIServer",
             [
-                "KubeAPI", "CRI", "Streaming", "LocalSockets", "LinuxSystem", "JSON", "Errors",
+                "KubeAPI", "CRI", "Streaming", "LocalSockets", "Gzip", "LinuxSystem", "JSON", "Errors",
                 .product(name: "GRDB", package: "GRDB.swift"), nioCore, nioPosix, nioHTTP1, nioWebSocket, logging,
             ]),
         room(
@@ -135,10 +136,10 @@ let package = Package(
         tests("Streaming"),
         tests("Runtime"),
         tests("KubeAPI"),
-        tests("Volumes"),
+        tests("Volumes", ["Gzip"]),
         tests("Probing", [nioCore, nioPosix, nioHTTP1, .product(name: "NIOHTTP2", package: "swift-nio-http2")]),
         tests("PodLoop", ["Probing"]),
-        tests("APIServer"),
+        tests("APIServer", ["Gzip"]),
     ],
     swiftLanguageModes: [.v6]
 )

@@ -93,6 +93,9 @@ struct DaemonOptions: ParsableArguments {
             valueName: "first:count"))
     var userIDs: String?
 
+    @OptionGroup(title: "Disks and memory that fill up")
+    var housekeeping: HousekeepingOptions
+
     @Option(name: .customLong("node-name"), help: "This node's name in the API. Default: the host name.")
     var nodeName: String?
 

@@ -28,6 +28,8 @@ struct NodeFacts {
             },
             seccompProfileDirectory: options.root + "/seccomp", admission: admission(options),
             checkSeccompProfile: { path in try await onOwnThread { try Runtime.checkSeccompProfile(at: path) } })
+        settings.logLimits = try options.housekeeping.logLimits()
+        settings.deadContainersKept = options.housekeeping.deadContainers
         let ids = try options.userIDs.map { text throws(SwiftletError) in try UserIDs(parsing: text) }
         settings.userIDs = try ids ?? UserIDs(subuid: text("/etc/subuid"), subgid: text("/etc/subgid")) ?? .standard
         settings.bounds = try bounds(options, capacity, reserved)

@@ -1,5 +1,6 @@
 import Errors
 import Foundation
+import Gzip
 import JSON
 import KubeAPI
 import NIOHTTP1
@@ -56,7 +57,77 @@ import Testing
         defer { try? FileManager.default.removeItem(atPath: path) }
         try "a\nb\nc\n".write(toFile: path, atomically: true, encoding: .utf8)
         let file = try LogFile(path)
-        #expect(String(decoding: try file.read(at: try file.offset(ofLast: lines)), as: UTF8.self) == expected)
+        #expect(try file.seek(toLast: lines) == min(lines, 3))
+        #expect(String(decoding: try file.read(), as: UTF8.self) == expected)
+    }
+
+    /// `0.log.<1>.gz`, `0.log.<2>` and `0.log`, of two lines each.
+    private func rotated(_ folder: String) throws -> String {
+        let path = folder + "/0.log"
+        for (index, suffix) in [".20261121-061500.gz", ".20261121-061600", ""].enumerated() {
+            let text = ["a", "b"].map { Self.entry(index, "stdout", "F", "\($0)\(index)") }.joined()
+            let bytes = suffix.hasSuffix(".gz") ? try packed(Array(text.utf8)) : Array(text.utf8)
+            try Data(bytes).write(to: URL(fileURLWithPath: path + suffix))
+        }
+        try Data("half a copy".utf8).write(to: URL(fileURLWithPath: path + ".20261121-061600.tmp"))
+        return path
+    }
+
+    private func packed(_ bytes: [UInt8]) throws -> [UInt8] {
+        var writer = GzipWriter()
+        var out: [UInt8] = []
+        try bytes.withUnsafeBytes { bytes in
+            try writer.compress(bytes, isLast: true) { (piece) throws(SwiftletError) in out += piece }
+        }
+        return out
+    }
+
+    @Test(
+        arguments: [
+            (nil, "a0 b0 a1 b1 a2 b2"), (0, ""), (1, "b2"), (2, "a2 b2"), (3, "b1 a2 b2"), (4, "a1 b1 a2 b2"),
+            (5, "b0 a1 b1 a2 b2"), (9, "a0 b0 a1 b1 a2 b2"),
+        ] as [(Int64?, String)])
+    func readsThroughWhatWasMovedAway(lines: Int64?, expected: String) async throws {
+        let folder = "/tmp/swiftlet-logs-\(Identifiers.generated(""))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let log = ContainerLog(path: try rotated(folder), options: Self.options { $0.tailLines = lines })
+        var text: [UInt8] = []
+        try await log.read(ended: AsyncStream { $0.finish() }) { text += $0 }
+        #expect(String(decoding: text, as: UTF8.self).split(separator: "\n").joined(separator: " ") == expected)
+    }
+
+    /// The reader sees nothing until the log was moved away three times and its first file compressed.
+    @Test(.timeLimit(.minutes(1))) func followsThroughManyRotationsAtOnce() async throws {
+        let folder = "/tmp/swiftlet-logs-\(Identifiers.generated(""))"
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+        defer { try? FileManager.default.removeItem(atPath: folder) }
+        let path = folder + "/0.log"
+        let (ended, end) = AsyncStream<Void>.makeStream()
+        var text: [UInt8] = []
+        try Data(Self.entry(1, "stdout", "F", "l1").utf8).write(to: URL(fileURLWithPath: path))
+        var rounds = 0
+        func rotate(_ second: Int) throws {
+            try FileManager.default.moveItem(atPath: path, toPath: path + ".20261121-06150\(second)")
+            try Self.entry(second, "stdout", "F", "l\(second)").write(toFile: path, atomically: false, encoding: .utf8)
+        }
+        let log = ContainerLog(path: path, options: Self.options { $0.follow = true })
+        try await log.read(ended: ended) { bytes in
+            text += bytes
+            rounds += 1
+            if rounds == 1 {
+                for second in 2...4 { try rotate(second) }
+                let first = path + ".20261121-061502"
+                try Data(try packed(Array(try Data(contentsOf: URL(fileURLWithPath: first))))).write(
+                    to: URL(fileURLWithPath: first + ".gz"))
+                try FileManager.default.removeItem(atPath: first)
+            } else if text.suffix(3).elementsEqual("l4\n".utf8) {
+                for second in 5...6 { try rotate(second) }
+            } else if text.suffix(3).elementsEqual("l6\n".utf8) {
+                end.finish()
+            }
+        }
+        #expect(String(decoding: text, as: UTF8.self) == "l1\nl2\nl3\nl4\nl5\nl6\n")
     }
 
     /// As a pod could put them there that has the folder of all logs as a volume.
@@ -79,7 +150,7 @@ import Testing
         // Where the logs lie is the machine's to choose.
         try files.createSymbolicLink(atPath: "\(top)/by", withDestinationPath: top)
         try "own".write(toFile: "\(top)/logs/pod/own/2.log", atomically: true, encoding: .utf8)
-        #expect(try LogFile("\(top)/by/logs/pod/own/2.log").read(at: 0) == Array("own".utf8))
+        #expect(try LogFile("\(top)/by/logs/pod/own/2.log").read() == Array("own".utf8))
     }
 
     private func append(_ text: String, to path: String) throws {

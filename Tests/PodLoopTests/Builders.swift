@@ -1,5 +1,6 @@
 import JSON
 import KubeAPI
+import Logging
 
 @testable import PodLoop
 
@@ -70,4 +71,16 @@ func plan(
 
 func start(_ name: String, _ attempt: UInt32 = 0, in sandbox: String = "s0") -> PodAction {
     .startContainer(name: name, attempt: attempt, sandboxID: sandbox)
+}
+
+/// For parts of the loop by themselves, at a time that stands.
+func context(
+    _ runtime: FakeRuntime, _ cluster: FakeCluster, _ volumes: FakeVolumes, _ settings: NodeSettings = node
+) -> LoopContext {
+    let log = Logger(label: "test")
+    return LoopContext(
+        settings: settings, cluster: cluster, runtime: runtime, volumes: volumes,
+        users: UserNamespaces(ids: .standard, volumes: volumes, runtime: runtime),
+        ledger: NodeLedger(settings: settings, cluster: cluster, cgroups: nil, log: log), reconciler: reconciler,
+        now: { epoch }, log: log)
 }

@@ -23,6 +23,8 @@ final class FakeRuntime: RuntimeService, ImageService {
         var memoryInUse: UInt64 = 0
         /// Exit codes of commands by their first word; all others succeed. A command `hang` never ends.
         var commands: [String: Int32] = [:]
+        /// A log cannot be opened anew.
+        var refusesLogs = false
         var listeners: [AsyncThrowingStream<CRIContainerEventResponse, any Error>.Continuation] = []
 
         mutating func tick() -> Int64 {
@@ -150,6 +152,7 @@ final class FakeRuntime: RuntimeService, ImageService {
                 var item = CRIContainer()
                 item.id = entry.status.id
                 item.podSandboxID = entry.sandbox
+                item.metadata = entry.status.metadata
                 item.state = entry.status.state
                 item.labels = entry.status.labels
                 return item
@@ -233,8 +236,13 @@ final class FakeRuntime: RuntimeService, ImageService {
         }
         return CRIUpdateContainerResourcesResponse()
     }
-    func reopenContainerLog(_: CRIReopenContainerLogRequest) async throws -> CRIReopenContainerLogResponse {
-        throw absent("ReopenContainerLog")
+    func reopenContainerLog(_ request: CRIReopenContainerLogRequest) async throws -> CRIReopenContainerLogResponse {
+        try state.withLock { state in
+            let name = state.containers[request.containerID]?.status.metadata.name ?? ""
+            state.calls.append("ReopenContainerLog \(name)")
+            if state.refusesLogs { throw SwiftletError(.failedPrecondition, "it does not run", object: name) }
+        }
+        return CRIReopenContainerLogResponse()
     }
     func execSync(_ request: CRIExecSyncRequest) async throws -> CRIExecSyncResponse {
         let command = request.cmd.first ?? ""
@@ -411,6 +419,10 @@ final class FakeVolumes: VolumeManager {
         var onDisk: [String] = []
         var removed: [String] = []
         var userRanges: [String: String] = [:]
+        /// What becomes of a log that is looked at, by container and attempt.
+        var logs: [String: MovedLog] = [:]
+        var movedBack: [String] = []
+        var removedStarts: [String] = []
     }
 
     let state = Mutex(State())
@@ -436,6 +448,15 @@ final class FakeVolumes: VolumeManager {
     func makeTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "/p/t" }
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "bye" }
     func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "last line" }
+    func moveLogAway(
+        container: String, attempt: UInt32, pod: PodReference, size: Int64, count: Int, now: Timestamp
+    ) async throws -> MovedLog { state.withLock { $0.logs["\(container)/\(attempt)"] ?? .stays } }
+    func moveLogBack(_ moved: String, container: String, attempt: UInt32, pod: PodReference) async throws {
+        state.withLock { $0.movedBack.append("\(moved) of \(container)/\(attempt)") }
+    }
+    func removeFiles(container: String, attempt: UInt32, pod: PodReference) async throws {
+        state.withLock { $0.removedStarts.append("\(container)/\(attempt)") }
+    }
     func nodeHostsFile() async throws -> String { "" }
     func tearDown(_ pod: PodReference) async throws { state.withLock { _ = $0.up.remove(pod.uid) } }
     func removeClaim(namespace: String, name: String) async throws {

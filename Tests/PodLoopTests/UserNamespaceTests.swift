@@ -232,6 +232,11 @@ private final class DyingVolumes: VolumeManager {
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "" }
     func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String { "" }
     func nodeHostsFile() async throws -> String { "" }
+    func moveLogAway(
+        container: String, attempt: UInt32, pod: PodReference, size: Int64, count: Int, now: Timestamp
+    ) async throws -> MovedLog { .stays }
+    func moveLogBack(_ moved: String, container: String, attempt: UInt32, pod: PodReference) async throws {}
+    func removeFiles(container: String, attempt: UInt32, pod: PodReference) async throws {}
     func tearDown(_ pod: PodReference) async throws {}
     func podUIDs() async throws -> [String] { [] }
     func removeClaim(namespace: String, name: String) async throws {}

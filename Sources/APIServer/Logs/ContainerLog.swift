@@ -32,50 +32,70 @@ struct ContainerLog: Sendable {
         var isSet: Bool { value.load(ordering: .acquiring) }
     }
 
-    private func open(tail: Bool) async throws -> (file: LogFile, offset: Int64) {
+    /// The files from the line on that is wanted first.
+    private func open() async throws -> [LogSequence.Part] {
         try await blocking { [path, options] in
-            let file = try LogFile(path)
-            guard tail, let lines = options.tailLines else { return (file, 0) }
-            return (file, try file.offset(ofLast: lines))
+            let parts = try LogSequence(path: path).open()
+            guard var left = options.tailLines else { return parts }
+            // From the end: files before the one that has the last line that is missing are left out.
+            var wanted: [LogSequence.Part] = []
+            for part in parts.reversed() where left > 0 || wanted.isEmpty {
+                left -= try part.file.seek(toLast: left)
+                wanted.insert(part, at: 0)
+            }
+            return wanted
         }
     }
 
     private func readOnce(_ send: ([UInt8]) async throws -> Void) async throws {
         var formatter = LogFormatter(options)
-        var (file, offset) = try await open(tail: true)
-        while !formatter.isFull {
-            let at = offset
-            let bytes = try await blocking { [file] in try file.read(at: at) }
-            if bytes.isEmpty { return }
-            offset += Int64(bytes.count)
-            try await send(formatter.format(bytes))
+        for part in try await open() {
+            while !formatter.isFull {
+                let bytes = try await blocking { try part.file.read() }
+                if bytes.isEmpty { break }
+                try await send(formatter.format(bytes))
+            }
         }
-        withExtendedLifetime(file) {}
     }
 
     private func follow(_ watch: FolderWatch, _ ended: EndFlag, _ send: ([UInt8]) async throws -> Void) async throws {
         var formatter = LogFormatter(options)
-        var (file, offset) = try await open(tail: true)
+        var parts = try await open()
+        var newestMoved = parts.last { $0.time != nil }?.time
         var changes = watch.changes.makeAsyncIterator()
-        while !formatter.isFull {
+        while !formatter.isFull, let part = parts.first {
             try Task.checkCancellation()
-            // Looked at before reading: what was written before the end is read after it.
+            // Looked at before reading: what was written before the end, or before the log was moved away and opened anew,
+            // is read after it.
             let isLast = ended.isSet
-            let at = offset
-            let (bytes, current) = try await blocking { [file, path] in (try file.read(at: at), LogFile.inode(at: path))
-            }
+            let (current, bytes) = try await blocking { [path] in (LogFile.inode(at: path), try part.file.read()) }
             if !bytes.isEmpty {
-                offset += Int64(bytes.count)
                 try await send(formatter.format(bytes))
-            } else if let current, current != file.inode {
-                // Rotated, and the old file is read to its end: its writer goes on in the new one.
-                formatter.endFile()
-                (file, offset) = try await open(tail: false)
+            } else if parts.count > 1 {
+                parts.removeFirst()
+            } else if let current, current != part.file.inode {
+                let newer = try await successors(of: part, after: newestMoved)
+                (parts, newestMoved) = (newer.parts, newer.newestMoved)
             } else if isLast {
                 return
             } else if await changes.next() == nil {
                 throw CancellationError()
             }
+        }
+    }
+
+    /// The files that were begun since `part` was the one written: it was moved away then, first of all that are newer than
+    /// `time`. Files that came and went in between are lost to a reader as slow as that.
+    private func successors(
+        of part: LogSequence.Part, after time: String?
+    ) async throws -> (parts: [LogSequence.Part], newestMoved: String?) {
+        try await blocking { [path] in
+            let time = part.time ?? time
+            var parts = try LogSequence(path: path).open(after: time)
+            let newest = parts.last { $0.time != nil }?.time ?? time
+            let first = parts.first?.file
+            if part.time == nil, first?.inode == part.file.inode || first?.isPacked == true { parts.removeFirst() }
+            return (parts, newest)
         }
     }
 }

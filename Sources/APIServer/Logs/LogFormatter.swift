@@ -61,7 +61,4 @@ struct LogFormatter {
         out += line.prefix(Int(clamping: left))
         left -= Int64(line.count)
     }
-
-    /// After a rotation: what was half a line in the old file stays half a line.
-    mutating func endFile() { pending = [] }
 }

@@ -13,6 +13,9 @@ public struct NodeSettings: Sendable {
     public var systemInfo: NodeSystemInfo
     /// Where the pods' logs go: `<root>/logs`.
     public var logDirectory: String
+    public var logLimits = LogLimits()
+    /// Ended starts of a container that are kept besides the newest.
+    public var deadContainersKept = 1
     /// The machine's own resolv.conf as it is now, which a pod's dnsConfig adds to.
     public var resolver: @Sendable () throws(SwiftletError) -> Resolver
     /// The directory that `localhostProfile` of a seccomp profile is below; absolute.

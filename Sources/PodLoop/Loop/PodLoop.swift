@@ -42,7 +42,9 @@ public actor PodLoop {
             settings: settings, cluster: cluster, runtime: runtime, volumes: volumes,
             users: UserNamespaces(ids: settings.userIDs, volumes: volumes, runtime: runtime),
             ledger: NodeLedger(settings: settings, cluster: cluster, cgroups: cgroups, log: log),
-            reconciler: Reconciler(hostAddresses: settings.addresses, admission: settings.admission), now: now,
+            reconciler: Reconciler(
+                hostAddresses: settings.addresses, admission: settings.admission,
+                deadContainersKept: settings.deadContainersKept), now: now,
             log: log)
         observer = RuntimeObserver(runtime: runtime)
         self.manifests = manifests
@@ -57,6 +59,7 @@ public actor PodLoop {
             group.addTask { await self.followSources() }
             group.addTask { await self.followRuntime() }
             group.addTask { await self.relistForEver() }
+            group.addTask { await LogRotation(context: self.context, limits: self.context.settings.logLimits).run() }
             group.addTask { await NodeReporter(context: self.context).run() }
             if let manifests { group.addTask { await self.follow(manifests) } }
             await group.waitForAll()

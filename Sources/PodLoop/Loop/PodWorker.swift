@@ -291,6 +291,10 @@ actor PodWorker {
             request.containerID = id
             _ = try await context.runtime.removeContainer(request)
             lastWords[id] = nil
+            if let container = observed.containers.first(where: { $0.id == id }) {
+                try await context.volumes.removeFiles(
+                    container: container.name, attempt: container.attempt, pod: wanted.reference)
+            }
         case .removeObject: try await remove(wanted)
         }
         return true

@@ -22,6 +22,15 @@ public protocol VolumeManager: Sendable {
     func readTerminationLog(container: String, attempt: UInt32, pod: PodReference) async throws -> String
     /// The end of what it wrote to its log: 80 lines, 2048 bytes; empty when there is no log.
     func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String
+    /// Moves a log of more than `size` bytes away, compresses older ones and keeps `count` files, the one to come included.
+    /// The container writes on into the moved one until its log is opened anew.
+    func moveLogAway(
+        container: String, attempt: UInt32, pod: PodReference, size: Int64, count: Int, now: Timestamp
+    ) async throws -> MovedLog
+    /// Undoes that, when the log could not be opened anew.
+    func moveLogBack(_ moved: String, container: String, attempt: UInt32, pod: PodReference) async throws
+    /// Removes the logs and the last words of a container's start that is forgotten.
+    func removeFiles(container: String, attempt: UInt32, pod: PodReference) async throws
     /// The text of the machine's own /etc/hosts.
     func nodeHostsFile() async throws -> String
     /// Keeps which ids the pod's user namespace has, durably, whole or not at all; until `remove`.

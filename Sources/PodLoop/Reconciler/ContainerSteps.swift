@@ -51,14 +51,14 @@ struct ContainerSteps {
         }
     }
 
-    /// Dead containers before the last one, and dead sandboxes that hold nothing else.
-    mutating func collectGarbage() {
+    /// Containers before the newest and the `dead` ones before that, and dead sandboxes that hold nothing else.
+    mutating func collectGarbage(keeping dead: Int) {
         if restartAllTrigger(of: pod, observed) != nil { return }
         var seen: [String: Int] = [:]
         var kept: Set<String> = [sandbox.id]
         for container in observed.containers {
             seen[container.name, default: 0] += 1
-            if seen[container.name, default: 0] > 2, !container.isRunning {
+            if seen[container.name, default: 0] > 1 + dead, !container.isRunning {
                 plan.actions.append(.removeContainer(id: container.id))
             } else {
                 kept.insert(container.sandboxID)

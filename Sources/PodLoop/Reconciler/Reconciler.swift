@@ -5,10 +5,15 @@ public struct Reconciler: Sendable {
     /// The node's addresses, the first one its main one.
     public var hostAddresses: [String]
     public var admission: NodeAdmission
+    /// Ended starts of a container that are kept besides the newest (kubelet: MaxPerPodContainer).
+    public var deadContainersKept: Int
 
-    public init(hostAddresses: [String], admission: NodeAdmission = NodeAdmission()) {
+    public init(
+        hostAddresses: [String], admission: NodeAdmission = NodeAdmission(), deadContainersKept: Int = 1
+    ) {
         self.hostAddresses = hostAddresses
         self.admission = admission
+        self.deadContainersKept = deadContainersKept
     }
 
     public func plan(
@@ -39,7 +44,7 @@ public struct Reconciler: Sendable {
             var steps = ContainerSteps(pod: pod, observed: observed, sandbox: sandbox, now: now, plan: plan)
             steps.decide()
             steps.resize()
-            steps.collectGarbage()
+            steps.collectGarbage(keeping: deadContainersKept)
             plan = steps.plan
         case .replace(let old, let attempt):
             replaceSandbox(old, attempt: attempt, observed, now, &plan)
