@@ -110,7 +110,7 @@ extension ImageStore {
             var walk = UsageWalk()
             try walk.add(try own.openDirectory(record.ownTree))
             if !record.volumes.isEmpty { try walk.add(try own.openDirectory(SnapshotRecord.volumes)) }
-            return walk.usage
+            return StoreUsage(bytes: walk.bytes, inodes: walk.inodes)
         }
     }
 }

@@ -101,6 +101,7 @@ final class Daemon: Sendable {
                 .settings(name: node, options: options), cluster: cluster,
             runtime: runtime, volumes: volumes, cgroups: NodeCgroups(root: cgroupRoot),
             manifests: try options.manifests.map { try HostManifests(directory: $0) },
+            gauge: MachineGauge(root: options.root, images: options.root + "/images", volumes: volumes),
             now: now, log: logger)
     }
 

@@ -18,10 +18,12 @@ struct NodeFacts {
         var capacity = try capacity()
         capacity["pods"] = Quantity(options.maxPods)
         let reserved = try options.reserved()
+        let eviction = try options.housekeeping.eviction()
         let resolver = options.resolver
         var settings = NodeSettings(
             name: name, addresses: addresses(), capacity: capacity,
-            allocatable: try allocatable(of: capacity, reserved: reserved), systemInfo: systemInfo(),
+            allocatable: try allocatable(of: capacity, reserved: reserved + [eviction.reservation(of: capacity)]),
+            systemInfo: systemInfo(),
             logDirectory: options.root + "/logs",
             resolver: { () throws(SwiftletError) in
                 .init(resolvConf: String(decoding: try resolver.read(), as: UTF8.self))
@@ -29,6 +31,8 @@ struct NodeFacts {
             seccompProfileDirectory: options.root + "/seccomp", admission: admission(options),
             checkSeccompProfile: { path in try await onOwnThread { try Runtime.checkSeccompProfile(at: path) } })
         settings.logLimits = try options.housekeeping.logLimits()
+        settings.eviction = eviction
+        settings.imageCollection = try options.housekeeping.imageCollection()
         settings.deadContainersKept = options.housekeeping.deadContainers
         let ids = try options.userIDs.map { text throws(SwiftletError) in try UserIDs(parsing: text) }
         settings.userIDs = try ids ?? UserIDs(subuid: text("/etc/subuid"), subgid: text("/etc/subgid")) ?? .standard

@@ -12,7 +12,7 @@ struct UsageTests {
     private static func usage(_ path: String) throws -> StoreUsage {
         var walk = UsageWalk()
         try walk.add(try Directory(path: path))
-        return walk.usage
+        return StoreUsage(bytes: walk.bytes, inodes: walk.inodes)
     }
 
     /// As du(1) has it.
@@ -63,7 +63,7 @@ struct UsageTests {
         }
         var walk = UsageWalk()
         try walk.add(top)
-        #expect(walk.usage.inodes == 1 + 4 * 2500)
+        #expect(StoreUsage(bytes: walk.bytes, inodes: walk.inodes).inodes == 1 + 4 * 2500)
     }
 
     /// A tree that is taken apart and moved about under the walk.

@@ -23,6 +23,10 @@ final class FakeRuntime: RuntimeService, ImageService {
         var memoryInUse: UInt64 = 0
         /// Exit codes of commands by their first word; all others succeed. A command `hang` never ends.
         var commands: [String: Int32] = [:]
+        /// Working sets in bytes, by uid.
+        var memory: [String: UInt64] = [:]
+        /// Names of images that no collection may take.
+        var pinned: Set<String> = []
         /// A log cannot be opened anew.
         var refusesLogs = false
         var listeners: [AsyncThrowingStream<CRIContainerEventResponse, any Error>.Continuation] = []
@@ -153,6 +157,7 @@ final class FakeRuntime: RuntimeService, ImageService {
                 item.id = entry.status.id
                 item.podSandboxID = entry.sandbox
                 item.metadata = entry.status.metadata
+                item.image = entry.status.image
                 item.state = entry.status.state
                 item.labels = entry.status.labels
                 return item
@@ -270,7 +275,16 @@ final class FakeRuntime: RuntimeService, ImageService {
         throw absent("PodSandboxStats")
     }
     func listPodSandboxStats(_: CRIListPodSandboxStatsRequest) async throws -> CRIListPodSandboxStatsResponse {
-        throw absent("ListPodSandboxStats")
+        var response = CRIListPodSandboxStatsResponse()
+        response.stats = state.withLock { state in
+            state.sandboxes.values.map { sandbox in
+                var stats = CRIPodSandboxStats()
+                stats.attributes.labels = sandbox.labels
+                stats.linux.memory.workingSetBytes.value = state.memory[sandbox.metadata.uid] ?? 0
+                return stats
+            }
+        }
+        return response
     }
     func updateRuntimeConfig(_: CRIUpdateRuntimeConfigRequest) async throws -> CRIUpdateRuntimeConfigResponse {
         CRIUpdateRuntimeConfigResponse()
@@ -281,9 +295,29 @@ final class FakeRuntime: RuntimeService, ImageService {
     func updatePodSandboxResources(
         _: CRIUpdatePodSandboxResourcesRequest
     ) async throws -> CRIUpdatePodSandboxResourcesResponse { CRIUpdatePodSandboxResourcesResponse() }
-    func listImages(_: CRIListImagesRequest) async throws -> CRIListImagesResponse { CRIListImagesResponse() }
+    func listImages(_: CRIListImagesRequest) async throws -> CRIListImagesResponse {
+        var response = CRIListImagesResponse()
+        response.images = state.withLock { state in
+            state.images.map { name in
+                var image = CRIImage()
+                image.id = "sha256:\(name)"
+                image.repoTags = [name]
+                image.size = 100
+                image.pinned = state.pinned.contains(name)
+                return image
+            }
+        }
+        return response
+    }
     func pullImage(_: CRIPullImageRequest) async throws -> CRIPullImageResponse { throw absent("PullImage") }
-    func removeImage(_: CRIRemoveImageRequest) async throws -> CRIRemoveImageResponse { CRIRemoveImageResponse() }
+    func removeImage(_ request: CRIRemoveImageRequest) async throws -> CRIRemoveImageResponse {
+        state.withLock { state in
+            let name = String(request.image.image.dropFirst("sha256:".count))
+            state.calls.append("RemoveImage \(name)")
+            state.images.remove(name)
+        }
+        return CRIRemoveImageResponse()
+    }
     func imageFsInfo(_: CRIImageFsInfoRequest) async throws -> CRIImageFsInfoResponse { CRIImageFsInfoResponse() }
 }
 
@@ -469,4 +503,23 @@ final class FakeVolumes: VolumeManager {
         }
     }
     func podUIDs() async throws -> [String] { state.withLock { $0.onDisk } }
+}
+
+/// A machine that has what the tests say.
+final class FakeGauge: NodeGauge {
+    struct State {
+        var levels: NodeLevels = [:]
+        var disk: [String: PodDiskUsage] = [:]
+    }
+
+    let state = Mutex(State())
+
+    func set(_ signal: EvictionSignal, _ available: Int64, of capacity: Int64 = 1000) {
+        state.withLock { $0.levels[signal] = NodeLevel(available: available, capacity: capacity) }
+    }
+
+    func levels() async throws -> NodeLevels { state.withLock { $0.levels } }
+    func diskUsage(of pod: PodReference) async throws -> PodDiskUsage {
+        state.withLock { $0.disk[pod.uid] ?? PodDiskUsage() }
+    }
 }

@@ -62,7 +62,7 @@ import Testing
     }
 
     @Test func compressesLargeFilesWhole() async throws {
-        let text = (0..<200_000).map { "line \($0 &* 2_654_435_761)\n" }.joined()
+        let text = (0..<60_000).map { "line \($0 &* 2_654_435_761)\n" }.joined()
         try scratch.write(folder + "/0.log", text)
         _ = try await move()
         try scratch.write(folder + "/0.log", "12345")

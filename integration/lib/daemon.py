@@ -1,6 +1,7 @@
 """A swiftletd of one's own: scratch folders, a network namespace, a cgroup root, and a clean end that is checked."""
 
 import ctypes
+import json
 import os
 import secrets
 import signal
@@ -60,9 +61,12 @@ class Daemon:
     # Life
 
     def command(self):
+        # How full the disk of the machine under the tests is decides about none of them.
+        calm = ["--eviction-hard=none", "--image-gc-high-threshold=100"]
+        calm = [flag for flag in calm if not any(own.startswith(flag.split("=")[0]) for own in self.flags)]
         return [
             str(machine.RELEASE / "swiftletd"), "--root", str(self.root), "--run", str(self.run_dir),
-            "--cgroup-root", self.cgroup, *self.flags,
+            "--cgroup-root", self.cgroup, *calm, *self.flags,
         ]
 
     def start(self):
@@ -151,6 +155,10 @@ class Daemon:
     def cli(self, *words, check=True, timeout=120, **more):
         environment = {**os.environ, "SWIFTLET_RUN": str(self.run_dir)}
         return machine.run(machine.RELEASE / "swiftlet", *words, check=check, timeout=timeout, env=environment, **more)
+
+    def node(self):
+        """The node's object."""
+        return json.loads(self.cli("get", "nodes", "-o", "json").stdout)["items"][0]
 
     def load(self, archive):
         """Loads an image archive."""

@@ -52,6 +52,7 @@ public struct PodCondition: KubeCodable {
     public static let allContainersRestarting = "AllContainersRestarting"
     public static let resizePending = "PodResizePending"
     public static let resizeInProgress = "PodResizeInProgress"
+    public static let disruptionTarget = "DisruptionTarget"
 
     public var type: String
     public var status: ConditionStatus

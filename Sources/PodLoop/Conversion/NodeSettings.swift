@@ -16,6 +16,8 @@ public struct NodeSettings: Sendable {
     public var logLimits = LogLimits()
     /// Ended starts of a container that are kept besides the newest.
     public var deadContainersKept = 1
+    public var eviction = EvictionSettings(thresholds: [])
+    public var imageCollection = ImageCollectionSettings()
     /// The machine's own resolv.conf as it is now, which a pod's dnsConfig adds to.
     public var resolver: @Sendable () throws(SwiftletError) -> Resolver
     /// The directory that `localhostProfile` of a seccomp profile is below; absolute.

@@ -14,6 +14,7 @@ struct LoopContext: Sendable {
     let reconciler: Reconciler
     let now: @Sendable () -> Timestamp
     let log: Logger
+    var pressure = NodePressure()
 
     /// An event that cannot be kept is no reason to stop; it is in the log.
     func record(_ event: EventRecord) async {

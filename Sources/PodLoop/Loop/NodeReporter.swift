@@ -61,17 +61,8 @@ struct NodeReporter: Sendable {
         status.nodeInfo = info
         status.images = await images() ?? old?.images ?? []
         let now = context.now().truncated
-        status.conditions = [
-            NodeCondition(
-                type: "MemoryPressure", status: .false, reason: "KubeletHasSufficientMemory",
-                message: "kubelet has sufficient memory available"),
-            NodeCondition(
-                type: "DiskPressure", status: .false, reason: "KubeletHasNoDiskPressure",
-                message: "kubelet has no disk pressure"),
-            NodeCondition(
-                type: "PIDPressure", status: .false, reason: "KubeletHasSufficientPID",
-                message: "kubelet has sufficient PID available"), await ready(),
-        ]
+        let pressure = context.pressure.conditions
+        status.conditions = PressureCondition.allCases.map { $0.nodeCondition(pressure.contains($0)) } + [await ready()]
         for index in status.conditions.indices {
             let before = old?.condition(status.conditions[index].type)
             status.conditions[index].lastHeartbeatTime = now

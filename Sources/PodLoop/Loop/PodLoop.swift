@@ -11,6 +11,7 @@ public actor PodLoop {
     let context: LoopContext
     private let observer: RuntimeObserver
     private let manifests: (any ManifestSource)?
+    private let gauge: (any NodeGauge)?
     var workers: [String: PodWorker] = [:]
     private var tasks: [String: Task<Void, Never>] = [:]
     /// By uid; without the mirrors of static pods.
@@ -31,10 +32,11 @@ public actor PodLoop {
     /// Claims that go as soon as nobody uses them.
     var deletedClaims: [SourceReference: DeletedClaim] = [:]
 
-    /// `now` reads the machine's clock. Without `manifests` there are no static pods.
+    /// `now` reads the machine's clock. Without `manifests` there are no static pods, without a gauge nothing is ever short.
     public init(
         settings: NodeSettings, cluster: any ClusterAPI, runtime: any RuntimeService & ImageService,
         volumes: any VolumeManager, cgroups: (any CgroupManager)? = nil, manifests: (any ManifestSource)?,
+        gauge: (any NodeGauge)? = nil,
         now: @escaping @Sendable () -> Timestamp,
         log: Logger
     ) {
@@ -48,6 +50,7 @@ public actor PodLoop {
             log: log)
         observer = RuntimeObserver(runtime: runtime)
         self.manifests = manifests
+        self.gauge = gauge
         knowsManifests = manifests == nil
     }
 
@@ -61,6 +64,7 @@ public actor PodLoop {
             group.addTask { await self.relistForEver() }
             group.addTask { await LogRotation(context: self.context, limits: self.context.settings.logLimits).run() }
             group.addTask { await NodeReporter(context: self.context).run() }
+            if let gauge = self.gauge { group.addTask { await self.followPressure(gauge) } }
             if let manifests { group.addTask { await self.follow(manifests) } }
             await group.waitForAll()
         }

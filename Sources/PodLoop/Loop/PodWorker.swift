@@ -21,6 +21,7 @@ actor PodWorker {
     private var hook: Task<Result<Void, StartError>, Never>?
     private var mustWrite = false
     private var isGone = false
+    private var isActing = false
     private var timer: Task<Void, Never>?
     private let wakeUps: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
@@ -70,6 +71,31 @@ actor PodWorker {
     func writeStatusAgain() {
         mustWrite = true
         wake()
+    }
+
+    /// The pod, while it is wanted here and has not ended.
+    var active: Pod? {
+        guard case .running(let pod) = desired, pod.status?.phase?.isTerminal != true, memory.eviction == nil else {
+            return nil
+        }
+        return pod
+    }
+
+    func evict(_ eviction: Eviction) {
+        guard active != nil else { return }
+        memory.eviction = eviction
+        hook?.cancel()
+        wake()
+    }
+
+    /// True when nothing of an ended pod is left to remove.
+    func removeEndedContainers(begin: Bool) -> Bool {
+        guard case .running(let pod) = desired, pod.status?.phase?.isTerminal == true else { return true }
+        if begin {
+            memory.removesEnded = true
+            wake()
+        }
+        return !memory.removesEnded && !isActing
     }
 
     func imagesChanged() {
@@ -178,8 +204,11 @@ actor PodWorker {
         let wanted = asked.given(memory.allocation)
         followProbes(observed)
         if volumesAreStale { await refreshVolumes(wanted, observed) }
+        memory.pressure = context.pressure.conditions
         let plan = context.reconciler.plan(wanted, observed: observed, memory: memory, now: context.now())
         memory = plan.memory
+        isActing = !plan.actions.isEmpty
+        defer { isActing = false }
         if let pod = wanted.pod {
             for event in plan.events { await context.record(event, pod: pod) }
         }
@@ -193,7 +222,7 @@ actor PodWorker {
             guard try await perform(action, wanted, observed) else { return nil }
             if isGone { return context.now() + Self.resync }
             // What was planned may not be wanted any more.
-            if !same(asked, desired) { return nil }
+            if !same(asked, desired) || memory.eviction != plan.memory.eviction { return nil }
         }
         return nil
     }

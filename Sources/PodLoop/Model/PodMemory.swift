@@ -52,6 +52,12 @@ public struct PodMemory: Sendable, Equatable {
     /// Why what was given could not be put into force.
     public var resizeFailure: String?
     public var resizeRetryAt: Timestamp?
+    /// Why this node puts the pod out.
+    public var eviction: Eviction?
+    /// The containers of a pod that has ended go too, with their logs: the disk is short.
+    public var removesEnded = false
+    /// What the node is short of.
+    public var pressure: Set<PressureCondition> = []
     /// The volumes of a pod that has ended are gone already.
     public var volumesAreDown = false
 

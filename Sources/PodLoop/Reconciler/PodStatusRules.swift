@@ -26,8 +26,22 @@ extension Reconciler {
             status.reason = "DeadlineExceeded"
             status.message = "Pod was active on the node longer than the specified deadline"
         }
+        if status.phase?.isTerminal != true, let eviction = memory.eviction {
+            status.phase = .failed
+            status.reason = evictedReason
+            status.message = eviction.message
+        }
         setConditions(&status, pod, observed, memory, old, now)
+        if status.reason == evictedReason, let eviction = memory.eviction { disrupt(&status, eviction, now) }
         return status
+    }
+
+    private func disrupt(_ status: inout PodStatus, _ eviction: Eviction, _ now: Timestamp) {
+        guard status.condition(PodCondition.disruptionTarget) == nil else { return }
+        status.conditions.append(
+            PodCondition(
+                type: PodCondition.disruptionTarget, status: .true, reason: "TerminationByKubelet",
+                message: eviction.message, lastTransitionTime: now.truncated))
     }
 
     func activeDeadline(_ pod: Pod, _ status: PodStatus) -> Timestamp? {

@@ -33,9 +33,7 @@ public struct Reconciler: Sendable {
             settle(pod, observed, status: before, &plan)
             return plan
         }
-        if observed.sandboxes.isEmpty, observed.containers.isEmpty,
-            let refusal = admission.refusal(of: pod) ?? memory.refusal
-        {
+        if observed.sandboxes.isEmpty, observed.containers.isEmpty, let refusal = refusal(of: pod, memory) {
             refuse(refusal, status: before, &plan)
             return plan
         }
@@ -56,6 +54,12 @@ public struct Reconciler: Sendable {
         return plan
     }
 
+    /// What the node is short of keeps out only pods that it has not taken yet.
+    private func refusal(of pod: Pod, _ memory: PodMemory) -> NodeAdmission.Refusal? {
+        if pod.status?.startTime == nil, let refusal = pressureRefusal(of: pod, memory.pressure) { return refusal }
+        return admission.refusal(of: pod) ?? memory.refusal
+    }
+
     /// A pod that this node does not take has failed for good: another one must be made in its place.
     private func refuse(_ refusal: NodeAdmission.Refusal, status: PodStatus, _ plan: inout PodPlan) {
         var status = status
@@ -74,9 +78,13 @@ public struct Reconciler: Sendable {
     private func settle(_ pod: Pod, _ observed: ObservedPod, status: PodStatus, _ plan: inout PodPlan) {
         plan.status = status
         if observed.isAlive {
-            plan.actions = [.killPod(grace: max(1, pod.spec.gracePeriodSeconds))]
+            plan.actions = [.killPod(grace: plan.memory.eviction?.grace ?? max(1, pod.spec.gracePeriodSeconds))]
         } else if !plan.memory.volumesAreDown {
             plan.actions = [.tearDownVolumes]
+        } else if plan.memory.removesEnded {
+            plan.memory.removesEnded = false
+            plan.actions = observed.containers.map { .removeContainer(id: $0.id) }
+            plan.actions += observed.sandboxes.map { .removeSandbox(id: $0.id) }
         }
     }
 

@@ -53,7 +53,9 @@ struct Describe: AsyncParsableCommand {
     private func events(of object: JSONValue) async throws -> [Event] {
         guard let name = object[path: "metadata", "name"]?.string else { return [] }
         var fields = ["involvedObject.name=\(name)"]
-        if let uid = object[path: "metadata", "uid"]?.string { fields.append("involvedObject.uid=\(uid)") }
+        // A kubelet names its node in place of the uid.
+        let uid = object[path: "metadata", "uid"]?.string
+        if let uid, object["kind"]?.string != "Node" { fields.append("involvedObject.uid=\(uid)") }
         let namespace = object[path: "metadata", "namespace"]?.string
         let list = try await global.api.send(
             .init(

@@ -1,10 +1,9 @@
 import Errors
 import Glibc
-import LinuxSystem
 
 /// Adds up the blocks and inodes of a tree that others may change meanwhile: names that go are passed over. It takes the
 /// same memory and at most a few dozen descriptors however large and deep somebody makes the tree.
-struct UsageWalk {
+public struct UsageWalk {
     /// Of so many levels from the top the descriptor is kept; below, a parent is found again by `..`.
     private static let kept = 64
 
@@ -27,12 +26,15 @@ struct UsageWalk {
         }
     }
 
-    private var bytes: Double = 0
-    private var inodes: Double = 0
+    private var blockBytes: Double = 0
+    private var inodeParts: Double = 0
 
-    var usage: StoreUsage { StoreUsage(bytes: Int64(bytes.rounded()), inodes: Int64(inodes.rounded())) }
+    public init() {}
 
-    mutating func add(_ root: Directory) throws(SwiftletError) {
+    public var bytes: Int64 { Int64(blockBytes.rounded()) }
+    public var inodes: Int64 { Int64(inodeParts.rounded()) }
+
+    public mutating func add(_ root: Directory) throws(SwiftletError) {
         let status = try root.ownStatus()
         count(status)
         var levels = [try Level(root, status)]
@@ -48,8 +50,8 @@ struct UsageWalk {
     /// A file with several names counts as a part at each, so that nothing need be remembered.
     private mutating func count(_ status: FileStatus) {
         let names = status.kind == .directory ? 1 : Double(max(status.links, 1))
-        bytes += Double(status.blocks) * 512 / names
-        inodes += 1 / names
+        blockBytes += Double(status.blocks) * 512 / names
+        inodeParts += 1 / names
     }
 
     /// Counts what is in a directory up to its next subdirectory.
