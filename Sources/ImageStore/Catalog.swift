@@ -28,6 +28,7 @@ struct ImageRecord: Sendable, Equatable {
     var names: [String]
     let layerKeys: [String]
     let loadedAt: Int64
+    var isPinned = false
 }
 
 /// The store's index, `index.json`: which images and unpacked layers there are. A blob or layer it does not name is
@@ -75,12 +76,13 @@ struct Catalog: Sendable {
             layers[record.key] = record
         }
         for image in value["images"]?.array ?? [] {
-            let record = ImageRecord(
+            var record = ImageRecord(
                 id: try Digest(parsing: try text(image, "id")),
                 manifest: try Digest(parsing: try text(image, "manifest")),
                 synthesised: image["synthesised"]?.bool ?? false,
                 names: (image["names"]?.array ?? []).compactMap(\.string),
                 layerKeys: (image["layers"]?.array ?? []).compactMap(\.string), loadedAt: try number(image, "loadedAt"))
+            record.isPinned = image["pinned"]?.bool ?? false
             images[record.id] = record
         }
     }
@@ -102,11 +104,13 @@ struct Catalog: Sendable {
             ]
         }
         let images = images.values.sorted { $0.id < $1.id }.map { image -> JSONValue in
-            [
+            var value: JSONValue = [
                 "id": .string(image.id.description), "manifest": .string(image.manifest.description),
                 "synthesised": .bool(image.synthesised), "names": .array(image.names.map { .string($0) }),
                 "layers": .array(image.layerKeys.map { .string($0) }), "loadedAt": .int(image.loadedAt),
             ]
+            if image.isPinned { value["pinned"] = true }
+            return value
         }
         let value: JSONValue = [
             "format": .int(Self.format), "nextLayer": .int(nextLayer), "layers": .array(layers),

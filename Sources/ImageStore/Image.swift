@@ -16,6 +16,8 @@ public struct Image: Sendable {
     public let size: Int64
     /// Unix nanoseconds.
     public let loadedAt: Int64
+    /// No collection and no pruning takes it.
+    public internal(set) var isPinned = false
     /// Keys of its unpacked layers, base first.
     let layerKeys: [String]
 

@@ -44,14 +44,27 @@ extension ImageStore {
         return removed
     }
 
-    /// Removes the images that no container and no mount uses: the nameless ones, or with `named` all. Returns
-    /// them with the bytes they gave back.
+    /// Keeps the images that `name` stands for from collection and pruning, or gives them free. Errors: `notFound`.
+    public func pin(_ name: String, _ isPinned: Bool) throws(SwiftletError) {
+        do throws(SwiftletError) {
+            try change { state throws(SwiftletError) in
+                for id in try self.meant(by: name, state).ids { state.catalog.images[id]?.isPinned = isPinned }
+            }
+        } catch {
+            throw error.during(isPinned ? "pin image" : "unpin image", printable(name))
+        }
+    }
+
+    /// Removes the images that no container and no mount uses and that are not pinned: the nameless ones, or with `named`
+    /// all. Returns them with the bytes they gave back.
     public func prune(named: Bool) throws(SwiftletError) -> (removed: RemovedImages, bytes: Int64) {
         do throws(SwiftletError) {
             let before = try usage()
             let removed = try change { state throws(SwiftletError) in
                 let used = Set(state.snapshots.values.map(\.image)).union(state.busySnapshots.values)
-                let idle = state.catalog.images.values.filter { !used.contains($0.id) && (named || $0.names.isEmpty) }
+                let idle = state.catalog.images.values.filter {
+                    !used.contains($0.id) && !$0.isPinned && (named || $0.names.isEmpty)
+                }
                 return Self.remove(idle.map(\.id).sorted(), nil, &state.catalog)
             }
             try collectGarbage()
@@ -99,6 +112,7 @@ extension ImageStore {
                     changed.images[id] = nil
                     continue
                 }
+                changed.images[id]?.isPinned = record.isPinned
                 if record.names != state.catalog.images[id]?.names {
                     changed.images[id]?.names = try record.names.map { name throws(SwiftletError) in
                         try ImageReference(parsing: name)

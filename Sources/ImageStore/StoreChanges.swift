@@ -141,7 +141,7 @@ extension ImageStore {
             manifest: keepsManifest ? old?.manifest ?? image.manifestDigest : image.manifestDigest,
             synthesised: keepsManifest ? old?.synthesised ?? false : image.synthesised != nil,
             names: (old?.names ?? []) + names.filter { !(old?.names.contains($0) ?? false) }, layerKeys: keys,
-            loadedAt: old?.loadedAt ?? wallClockNanoseconds())
+            loadedAt: old?.loadedAt ?? wallClockNanoseconds(), isPinned: old?.isPinned ?? false)
     }
 
     // MARK: Garbage

@@ -72,10 +72,12 @@ extension ImageStore {
         let size = layers.reduce(0) { $0 + $1.size }
         let manifestSize =
             try directories.blobDirectory(record.manifest).status(FileName(record.manifest.hex))?.size ?? 0
-        return Image(
+        var image = Image(
             id: record.id, manifestDigest: record.manifest, manifestIsSynthesised: record.synthesised, names: names,
             config: config, layers: layers, size: size + manifest.config.size + manifestSize, loadedAt: record.loadedAt,
             layerKeys: record.layerKeys)
+        image.isPinned = record.isPinned
+        return image
     }
 
     /// Writes the index. Call under the lock, before `state.catalog` is replaced.

@@ -4,7 +4,7 @@ import ImageStore
 import LinuxSystem
 import Logging
 
-/// The image archives of a folder (`--images`), loaded one after the other.
+/// The image archives of a folder (`--images`), loaded one after the other and pinned.
 struct PreloadedImages {
     let folder: String
     let store: ImageStore
@@ -18,6 +18,8 @@ struct PreloadedImages {
                 do {
                     let images = try await onOwnThread { try store.load(from: openFile(path, O_RDONLY)) }
                     for image in images {
+                        // They are the node's own: nobody would load them again before the next start.
+                        try await onOwnThread { try store.pin(image.image.id.description, true) }
                         let names = image.image.names.map(\.familiar).joined(separator: ", ")
                         logger.info(
                             "\(image.alreadyPresent ? "already there" : "loaded"): \(names)",

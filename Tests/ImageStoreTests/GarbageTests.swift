@@ -33,6 +33,30 @@ struct GarbageTests {
         #expect(test.names("layers") == ["0"] && test.names("tmp").isEmpty)
     }
 
+    @Test func pinnedImagesStay() throws {
+        let test = try TestStore()
+        for name in ["a", "b"] {
+            var builder = ArchiveBuilder(layers: [[.file("f", name)]], name: "test/\(name):1")
+            builder.command = [name]
+            _ = try test.load(try builder.oci())
+        }
+        func pinned() -> [String] { test.store.images().filter(\.isPinned).flatMap(\.repoTags) }
+        try test.store.pin("test/a:1", true)
+        #expect(pinned() == ["docker.io/test/a:1"])
+        // Loaded again, and read again from the disk.
+        var builder = ArchiveBuilder(layers: [[.file("f", "a")]], name: "test/a:1")
+        builder.command = ["a"]
+        _ = try test.load(try builder.oci())
+        #expect(pinned() == ["docker.io/test/a:1"])
+        #expect(
+            try ImageStore.open(test.store.directories, test.store.logger).images.values.filter(\.isPinned).count == 1)
+        #expect(try test.store.prune(named: true).removed.untagged == ["docker.io/test/b:1"])
+        try test.store.pin("test/a:1", false)
+        #expect(pinned().isEmpty)
+        #expect(try test.store.prune(named: true).removed.untagged == ["docker.io/test/a:1"])
+        #expect(throws: SwiftletError.self) { try test.store.pin("test/a:1", true) }
+    }
+
     @Test func leasesAreCountedAndGivenBack() throws {
         let test = try TestStore()
         let id = try test.load(try ArchiveBuilder(layers: SnapshotTests.layers).oci())[0].image.id

@@ -1,11 +1,12 @@
 """Disks and memory that fill up: pods over their limits, nodes under pressure, and who goes first."""
 
+import json
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 
-from lib import images, machine
+from lib import images, machine, probe
 from lib.daemon import Daemon, eventually
 from lib.loop_case import LoopCase
 from lib.manifest import pod, shell
@@ -142,6 +143,52 @@ class DiskPressure(PressureCase):
         self.assertEqual(self.phase("ended"), "Succeeded")
         self.make("after", shell("exec sleep 1000"))
         self.until_phase("after", "Running")
+
+
+class PreloadedDisk(SmallDisk):
+    """With a folder of images."""
+
+    def command(self):
+        folder = self.scratch / "images"
+        folder.mkdir(exist_ok=True)
+        (folder / "probe.tar").write_bytes(Path(probe.archive()).read_bytes())
+        return [*super().command(), "--images", str(folder)]
+
+
+class ImageCollection(PressureCase):
+    """A disk that is always too full for the images on it."""
+
+    DAEMON = PreloadedDisk
+    IMAGE = False
+    FLAGS = (
+        "--eviction-hard=none", "--image-gc-high-threshold=1", "--image-gc-low-threshold=0", "--image-gc-period=300ms",
+        "--minimum-image-ttl-duration=3s")
+
+    def images(self):
+        return self.daemon.cli("image", "ls", "-o", "json").stdout
+
+    def pinned(self):
+        return {name for image in json.loads(self.images()) if image["pinned"] for name in image["names"]}
+
+    def test_only_what_nobody_needs_goes(self):
+        # The pod first: an image that waits for one would be gone.
+        self.make("user", shell("exec sleep 1000"))
+        self.daemon.load(images.busybox())
+        self.until_phase("user", "Running")
+        self.daemon.load(images.built("hello"))
+        eventually(lambda: "hello" not in self.images(), "the unused image is gone", 60, every=0.3)
+        pinned = eventually(self.pinned, "the folder's image is pinned", 60)
+        self.assertEqual(len(pinned), 1, pinned)
+        self.until_event("FreeDiskSpaceFailed")
+        self.until_event("ImageGCFailed")
+        self.assertEqual(self.phase("user"), "Running")
+        self.assertIn("busybox", self.images())
+        # Used no more, it goes as well; the pinned one stays until it is given free.
+        self.daemon.cli("delete", "pod", "user", "--grace-period=1")
+        eventually(lambda: "busybox" not in self.images(), "the image of the pod is gone", 60, every=0.3)
+        self.assertEqual(len(json.loads(self.images())), 1)
+        self.daemon.cli("image", "unpin", *pinned)
+        eventually(lambda: json.loads(self.images()) == [], "the last image is gone", 60, every=0.3)
 
 
 class MemoryPressure(PressureCase):

@@ -21,6 +21,7 @@ extension ImageMethods {
                         "created": image.config.created.map { .string($0) } ?? .null,
                         "loadedAt": .int(image.loadedAt), "size": .int(image.size),
                         "unpackedSize": .int(image.unpackedSize), "layers": .int(Int64(image.layers.count)),
+                        "pinned": .bool(image.isPinned),
                         "labels": .object(image.config.config.labels.mapValues { .string($0) }),
                         "containers": .int(containers[image.id] ?? 0),
                         "mounts": .int(Int64(views.filter { $0.image == image.id }.count)),

@@ -48,6 +48,10 @@ struct ImageMethods {
         switch request.method {
         case "ListImages": return Outcome(result: try list(params))
         case "TagImage": return Outcome(result: try tag(params), addsNames: true)
+        case "PinImage":
+            try params.only("image", "pinned")
+            try images.pin(try params.required("image"), try params.flag("pinned"))
+            return Outcome(result: [:])
         case "RemoveImages": return Outcome(result: try remove(params))
         case "PruneImages": return Outcome(result: try prune(params))
         case "ImageHistory": return Outcome(result: try history(params))

@@ -93,6 +93,7 @@ extension PodRuntime: ImageService {
             $0.repoDigests = image.repoDigests
             // A client takes an image of size 0 for a fault.
             $0.size = UInt64(max(image.size, 1))
+            $0.pinned = image.isPinned
             let user = image.config.config.user.split(separator: ":").first.map(String.init) ?? ""
             if let uid = Int64(user.isEmpty ? "0" : user) { $0.uid.value = uid } else { $0.username = user }
         }

@@ -2,10 +2,11 @@ import ArgumentParser
 
 struct Image: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Load, save, list, name, check, mount and remove images.",
+        abstract: "Load, save, list, name, pin, check, mount and remove images.",
         subcommands: [
             ImageLoad.self, ImageSave.self, ImageList.self, ImageInspect.self, ImageHistory.self, ImageTag.self,
-            ImageRemove.self, ImagePrune.self, ImageVerify.self, ImageMount.self, ImageUnmount.self,
+            ImagePin.self, ImageUnpin.self, ImageRemove.self, ImagePrune.self, ImageVerify.self, ImageMount.self,
+            ImageUnmount.self,
         ])
 }
 
