@@ -8,19 +8,24 @@ extension HostVolumes {
     /// no log.
     public func readLogEnd(container: String, attempt: UInt32, pod: PodReference) async throws -> String {
         try await blocking { [self] in
-            let folder = "\(pod.namespace)_\(pod.name)_\(pod.uid)"
-            for name in [folder, container] { try checkName(name) }
-            return try logEnd("\(folder)/\(container)/\(attempt).log")
+            guard let folder = try logFolder(container, pod) else { return "" }
+            // One that was moved away just before the end has the lines before it.
+            let all = try folder.names().map(\.text).filter { $0.hasPrefix("\(attempt).log.") }.sorted()
+            let before = all.last { name in !name.hasSuffix(".gz") && !name.hasSuffix(".tmp") }
+            var content: [UInt8] = []
+            if let before { content += try logEnd(before, in: folder) }
+            content += try logEnd("\(attempt).log", in: folder)
+            return LogEnd.text(of: content[...])
         }
     }
 
-    private func logEnd(_ path: String) throws(SwiftletError) -> String {
+    private func logEnd(_ name: String, in folder: Directory) throws(SwiftletError) -> ArraySlice<UInt8> {
         do {
-            let file = try open(at: logs.descriptor.raw, path, O_RDONLY | O_NONBLOCK, [.beneath, .noSymlinks])
-            return try LogEnd.text(of: file)
+            let file = try folder.openFile(FileName(name))
+            return try LogEnd.window(of: file)
         } catch {
             guard error.errno == ENOENT else { throw error }
-            return ""
+            return []
         }
     }
 }
@@ -31,14 +36,15 @@ enum LogEnd {
     /// Eighty lines of a few letters, or a long one whose end is wanted, and the log's own marks.
     private static let window: Int64 = 64 << 10
 
-    static func text(of file: borrowing OwnedDescriptor) throws(SwiftletError) -> String {
+    /// Whole lines at the end of a file.
+    static func window(of file: borrowing OwnedDescriptor) throws(SwiftletError) -> ArraySlice<UInt8> {
         let size = Int64(try status(file.raw).st_size)
         let start = max(0, size - window)
         var buffer = [UInt8](repeating: 0, count: Int(size - start))
         let count = try retrying("read", "log") { pread(file.raw, &buffer, buffer.count, off_t(start)) }
         var content = buffer[..<count]
         if start > 0 { content = content[((content.firstIndex(of: 0x0a) ?? content.endIndex - 1) + 1)...] }
-        return text(of: content)
+        return content
     }
 
     static func text(of content: ArraySlice<UInt8>) -> String {

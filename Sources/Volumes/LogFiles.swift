@@ -55,7 +55,7 @@ extension HostVolumes {
         }
     }
 
-    private func logFolder(_ container: String, _ pod: PodReference) throws(SwiftletError) -> Directory? {
+    func logFolder(_ container: String, _ pod: PodReference) throws(SwiftletError) -> Directory? {
         let own = "\(pod.namespace)_\(pod.name)_\(pod.uid)"
         for name in [own, container, pod.uid] { try checkName(name) }
         return try logs.openDirectoryIfPresent(FileName(own))?.openDirectoryIfPresent(FileName(container))

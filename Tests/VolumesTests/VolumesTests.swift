@@ -285,6 +285,9 @@ func hostPath(_ path: String, _ type: HostPathType?) -> Volume {
         let path = scratch.path + "/logs/default_web_u1/app/0.log"
         try scratch.write(path, "\(stamp) stdout P be\n\(stamp) stdout F gin\n\(stamp) stderr F end\nnonsense\n")
         #expect(try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod) == "begin\nend\n")
+        try scratch.write(path + ".20261121-061500", "\(stamp) stdout F before\n")
+        try scratch.write(path + ".20261121-061400.gz", "packed")
+        #expect(try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod) == "before\nbegin\nend\n")
         let many = (0..<100).map { "\(stamp) stdout F \($0)\n" }.joined()
         try scratch.write(path, many)
         let lines = try await scratch.volumes.readLogEnd(container: "app", attempt: 0, pod: pod).split(separator: "\n")

@@ -69,6 +69,8 @@ public struct PodSpec: KubeCodable {
 
     public init(containers: [Container]) { self.containers = containers }
 
+    public func gates(_ condition: String) -> Bool { readinessGates.contains { $0.conditionType == condition } }
+
     /// Seconds from the stop signal to SIGKILL; 30 when not said.
     public var gracePeriodSeconds: Int64 { terminationGracePeriodSeconds ?? 30 }
 }

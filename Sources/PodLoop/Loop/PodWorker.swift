@@ -18,10 +18,10 @@ actor PodWorker {
     private var kill: (grace: Int64, running: PodKill)?
     private var probes = PodProbes()
     /// The postStart hook that runs now; a pod that is to end does not wait for it.
-    private var hook: Task<Result<Void, StartError>, Never>?
+    var hook: Task<Result<Void, StartError>, Never>?
     private var mustWrite = false
     private var isGone = false
-    private var isActing = false
+    var isActing = false
     private var timer: Task<Void, Never>?
     private let wakeUps: AsyncStream<Void>
     private let bell: AsyncStream<Void>.Continuation
@@ -71,31 +71,6 @@ actor PodWorker {
     func writeStatusAgain() {
         mustWrite = true
         wake()
-    }
-
-    /// The pod, while it is wanted here and has not ended.
-    var active: Pod? {
-        guard case .running(let pod) = desired, pod.status?.phase?.isTerminal != true, memory.eviction == nil else {
-            return nil
-        }
-        return pod
-    }
-
-    func evict(_ eviction: Eviction) {
-        guard active != nil else { return }
-        memory.eviction = eviction
-        hook?.cancel()
-        wake()
-    }
-
-    /// True when nothing of an ended pod is left to remove.
-    func removeEndedContainers(begin: Bool) -> Bool {
-        guard case .running(let pod) = desired, pod.status?.phase?.isTerminal == true else { return true }
-        if begin {
-            memory.removesEnded = true
-            wake()
-        }
-        return !memory.removesEnded && !isActing
     }
 
     func imagesChanged() {
@@ -417,8 +392,4 @@ extension PodWorker {
         defer { hook = nil }
         try await task.value.get()
     }
-}
-
-extension PodSpec {
-    func gates(_ condition: String) -> Bool { readinessGates.contains { $0.conditionType == condition } }
 }
