@@ -51,8 +51,8 @@ class Destinations(FilesCase):
         made = self.host / "made"
 
         swapper = subprocess.Popen([attacks.program(), "swap", volume / "a", volume / "b"], stdout=subprocess.PIPE)
-        self.addCleanup(swapper.communicate)
-        self.addCleanup(swapper.kill)
+        for tidy in (swapper.stdout.close, swapper.wait, swapper.kill):  # the last one first
+            self.addCleanup(tidy)
         self.assertEqual(swapper.stdout.readline(), b"ready\n")
         for _ in range(CARELESS_TRIES):
             # As runtimes did: the place is looked at, found to lie in the root, and made.
@@ -65,7 +65,7 @@ class Destinations(FilesCase):
             if made.exists():
                 break
         swapper.kill()
-        swapper.communicate()
+        swapper.wait()
         self.assertTrue(made.exists(), "it bites")
         made.rmdir()
 
