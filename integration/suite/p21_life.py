@@ -98,7 +98,9 @@ class Probes(LifeCase):
         self.assertFalse(self.container(self.get("shut"))["ready"])
 
     def test_a_command_that_takes_too_long(self):
-        self.make("hangs", shell("sleep 1000", readinessProbe={"exec": {"command": ["sleep", "100"]}, **QUICK}))
+        # Between one that was given up and the next there is time to look.
+        self.make("hangs", shell("sleep 1000", readinessProbe={
+            "exec": {"command": ["sleep", "100"]}, "periodSeconds": 5, "failureThreshold": 1}))
         self.until_event("hangs", "Unhealthy", 'command timed out: "sleep 100" timed out after 1s')
         left = lambda: "sleep 100\n" not in self.exec("hangs", "sh", "-c", "ps -o args | grep -x 'sleep 100' || true")
         eventually(left, "commands that were given up are gone", 30)
