@@ -101,7 +101,9 @@ struct UsageTests {
         let time = Atomic<Int64>(0)
         let walks = Atomic<Int64>(0)
         let usages = SnapshotUsages(clock: { time.load(ordering: .sequentiallyConsistent) })
-        @Sendable func pass(milliseconds: Int64) { _ = time.add(milliseconds * 1_000_000, ordering: .sequentiallyConsistent) }
+        @Sendable func pass(milliseconds: Int64) {
+            time.add(milliseconds * 1_000_000, ordering: .sequentiallyConsistent)
+        }
         func ask(_ id: String, milliseconds: Int64 = 0) throws -> Int64 {
             try usages.usage(of: id) { () throws(SwiftletError) in
                 pass(milliseconds: milliseconds)
