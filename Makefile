@@ -54,7 +54,6 @@ unit: setup
 integration: build
 	integration/rooms
 	integration/run
-	integration/privileged
 
 # Seconds for each target.
 FUZZ_SECONDS ?= 300
