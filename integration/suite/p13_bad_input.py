@@ -56,10 +56,10 @@ class Manifests(DaemonCase):
         self.daemon.cli("delete", "pod", "big", "--grace-period=1", check=False)
 
     def test_known_fields_not_acted_on_are_a_warning(self):
-        early = pod("early", {**shell("sleep 1000"), "resizePolicy": [{"resourceName": "cpu", "restartPolicy": "NotRequired"}]})
+        early = pod("early", shell("sleep 1000"), imagePullSecrets=[{"name": "registry"}])
         done = self.daemon.cli("apply", "-f", "-", input=json.dumps(early))
         self.addCleanup(self.daemon.cli, "delete", "pod", "early", "--grace-period=1")
-        self.assertSays(done.stderr, "warning", "resizePolicy")
+        self.assertSays(done.stderr, "warning", "imagePullSecrets")
 
 
 class Requests(DaemonCase):
