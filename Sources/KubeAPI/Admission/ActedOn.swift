@@ -11,7 +11,8 @@ enum ActedOn {
         Affinity nodeAffinity
         NodeAffinity requiredDuringSchedulingIgnoredDuringExecution
         Container name image command args workingDir ports env envFrom resources restartPolicy volumeMounts imagePullPolicy
-        Container securityContext stdin stdinOnce tty terminationMessagePath lifecycle
+        Container securityContext stdin stdinOnce tty lifecycle
+        Container terminationMessagePath terminationMessagePolicy
         Container livenessProbe readinessProbe startupProbe resizePolicy restartPolicyRules
         ContainerPort name containerPort protocol hostPort hostIP
         EnvVar name value valueFrom
@@ -32,7 +33,6 @@ enum ActedOn {
         "PodSpec.schedulerName": nil, "PodSpec.tolerations": nil, "PodSpec.preemptionPolicy": nil,
         "PodSpec.priority": nil,
         "PodSpec.serviceAccountName": "default", "PodSpec.serviceAccount": "default", "PodSpec.enableServiceLinks": nil,
-        "Container.terminationMessagePolicy": "File",
         // Of emptyDir, which alone gets a group here, the owner is set when it is made.
         "PodSecurityContext.fsGroupChangePolicy": nil,
         "Pod.status": nil, "Pod.metadata": nil,
