@@ -5,13 +5,14 @@ import Errors
 final class GzipCodec: Codec {
     let format = "gzip"
     private let state = UnsafeMutablePointer<inflate_state>.allocate(capacity: 1)
+    private var header = GzipHeader()
     private var betweenMembers = false
     /// The state may then hold output of its own: it is asked again before more input is read.
     private var outputWasFull = false
 
     init() {
         isal_inflate_init(state)
-        state.pointee.crc_flag = UInt32(ISAL_GZIP)
+        state.pointee.crc_flag = UInt32(ISAL_GZIP_NO_HDR_VER)
     }
 
     deinit { state.deallocate() }
@@ -30,7 +31,13 @@ final class GzipCodec: Codec {
                 throw SwiftletError(.dataLoss, "has bytes after its gzip data that are no gzip member")
             }
             isal_inflate_reset(state)
-            state.pointee.crc_flag = UInt32(ISAL_GZIP)
+            state.pointee.crc_flag = UInt32(ISAL_GZIP_NO_HDR_VER)
+            header = GzipHeader()
+            betweenMembers = false
+        }
+        if !header.isDone {
+            try header.read(&input)
+            if !header.isDone || input.count == 0 { return 0 }
         }
         state.pointee.next_in = UnsafeMutablePointer(mutating: input.bindMemory(to: UInt8.self).baseAddress)
         state.pointee.avail_in = UInt32(input.count)

@@ -65,6 +65,29 @@ import Testing
         #expect(try unpack(packer.pack(data) + packer.pack(data)) == data + data)
     }
 
+    /// With all that RFC 1952 allows in it, and in pieces of any size.
+    @Test(arguments: [1, 2, 3, 7, 1 << 18])
+    func readsWholeGzipHeaders(parts: Int) throws {
+        let data = Self.text(500)
+        let body = Array(Packer.gzip.pack(data).dropFirst(10))
+        let fixed: [UInt8] = [0x1f, 0x8b, 8, 0x1e, 1, 2, 3, 4, 0, 3]
+        let header: [UInt8] = fixed + [3, 0] + Array("abcname\0comment\0".utf8)
+        let check: [UInt8] = [0x4c, 0x6e]
+        #expect(try unpack(header + check + body, parts: parts) == data)
+        let damages = [
+            (2, 7, "its header is none"), (3, 0x3e, "its header is none"), (28, 0, "checksum of its header"),
+        ]
+        for (place, byte, words) in damages {
+            var bad = header + check + body
+            bad[place] = UInt8(byte)
+            let error = #expect(throws: SwiftletError.self) { try unpack(bad, parts: parts) }
+            #expect(error?.code == .dataLoss && error?.reason.contains(words) == true, "\(error?.description ?? "")")
+        }
+        // Announced, and not there.
+        #expect(throws: SwiftletError.self) { try unpack(header, parts: parts) }
+        #expect(throws: SwiftletError.self) { try unpack(header + check, parts: parts) }
+    }
+
     @Test(arguments: Packer.allCases)
     func refusesTruncationAtEveryByte(_ packer: Packer) throws {
         let whole = packer.pack(Self.text(700))
