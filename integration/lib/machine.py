@@ -113,3 +113,25 @@ def run(*command, check=True, timeout=120, **more):
         raise AssertionError(
             f"{' '.join(map(str, command))}: exit status {done.returncode}\nstdout: {done.stdout}\nstderr: {done.stderr}")
     return done
+
+
+def file_system(path):
+    """The kind of file system a path lies on."""
+    best, found = "", ""
+    for line in Path("/proc/self/mountinfo").read_text().splitlines():
+        left, right = line.split(" - ", 1)
+        point = left.split()[4]
+        if len(point) >= len(best) and (Path(path) == Path(point) or Path(point) in Path(path).parents):
+            best, found = point, right.split()[0]
+    return found
+
+
+MAPPABLE = {"ext4", "xfs", "btrfs", "tmpfs"}
+
+
+def owners_stay(daemon):
+    """Why the owners of files cannot be mapped where a daemon keeps them, or None: elsewhere they must be."""
+    kind = file_system(scratch_base())
+    if daemon.rpc("Status", {})["runtimeHandlers"][0]["features"].get("userNamespaces") or kind in MAPPABLE:
+        return None
+    return f"no owners can be mapped on {kind}"

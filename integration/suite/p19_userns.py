@@ -20,18 +20,6 @@ from lib.terminal import Terminal
 LENGTH = 65536
 FIRST = 655360
 ALL = {"capabilities": {"addCapabilities": ["ALL"]}}
-MAPPABLE = {"ext4", "xfs", "btrfs", "tmpfs"}
-
-
-def file_system(path):
-    """The kind of file system a path lies on."""
-    best, found = "", ""
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        left, right = line.split(" - ", 1)
-        point = left.split()[4]
-        if len(point) >= len(best) and (Path(path) == Path(point) or Path(point) in Path(path).parents):
-            best, found = point, right.split()[0]
-    return found
 
 
 def capability(effective):
@@ -57,9 +45,8 @@ class UserCase(DaemonCase):
     @classmethod
     def setUpClass(cls):
         super().setUpClass()
-        handlers = cls.daemon.rpc("Status", {})["runtimeHandlers"]
-        if not handlers[0]["features"].get("userNamespaces") and file_system(machine.scratch_base()) not in MAPPABLE:
-            raise unittest.SkipTest(f"no owners can be mapped on {file_system(machine.scratch_base())}")
+        if reason := machine.owners_stay(cls.daemon):
+            raise unittest.SkipTest(reason)
 
     def isolated(self, first=FIRST, options=None, privileged=False, **more):
         """A running sandbox whose ids from 0 up are those from `first` up."""
@@ -254,9 +241,9 @@ class Files(UserCase):
             self.isolated().container("/bin/true", mounts=mounts).create()
 
     def test_a_file_system_that_cannot(self):
-        places = ["/proc/tty"] + ([str(machine.TOP / "docs")] if file_system(machine.TOP) in ("hostfs", "9p") else [])
+        places = ["/proc/tty"] + ([str(machine.TOP / "docs")] if machine.file_system(machine.TOP) in ("hostfs", "9p") else [])
         for place in places:
-            kind = file_system(place)
+            kind = machine.file_system(place)
             with self.subTest(place), self.assertRefused(place, "its file system", kind, "hostUsers: true"):
                 self.isolated().container("/bin/true", mounts=[self.mount("/v", place)]).start()
 

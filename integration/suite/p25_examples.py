@@ -223,6 +223,8 @@ class Examples(LoopCase):
         self.assertEqual(self.output(self.example("capabilities")), ["made", "kept", "40000\t50000"])
 
     def test_user_namespace(self):
+        if reason := machine.owners_stay(self.daemon):
+            self.skipTest(reason)
         lines = self.output(self.example("user-namespace"))
         self.assertEqual(lines[0], "0")
         inside, outside, _ = lines[1].split()
