@@ -8,6 +8,12 @@ final class ZstdCodec: Codec {
     private let window: Int
     private var inFrame = false
     private var outputWasFull = false
+    /// The first bytes of the frame, which hold its header, and how much came out of it.
+    private var head: [UInt8] = []
+    private var produced: UInt64 = 0
+
+    /// ZSTD_FRAMEHEADERSIZE_MAX.
+    private static let longestHeader = 18
 
     /// Errors: `resourceExhausted` without memory.
     init(window: Int) throws(SwiftletError) {
@@ -39,11 +45,26 @@ final class ZstdCodec: Codec {
         var into = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
         let result = ZSTD_decompressStream(stream, &into, &from)
         if ZSTD_isError(result) != 0 { throw fault(result) }
+        head += input[..<min(from.pos, Self.longestHeader - head.count)]
+        produced += UInt64(into.pos)
+        if result == 0 { try endFrame() }
         input = UnsafeRawBufferPointer(rebasing: input[from.pos...])
         inFrame = result != 0
         // At the end of a frame all of it is out: asked again, the decoder would begin another.
         outputWasFull = inFrame && into.pos == into.size
         return into.pos
+    }
+
+    /// Compares what came with what was promised: libzstd does not where a frame ends in an empty block and comes in parts.
+    private func endFrame() throws(SwiftletError) {
+        let promised = ZSTD_getFrameContentSize(head, head.count)
+        // The two greatest numbers say that it is not told, or cannot be.
+        guard promised >= .max - 1 || promised == produced else {
+            throw SwiftletError(
+                .dataLoss, "is not valid zstd (a frame holds \(produced) bytes and promised \(promised))")
+        }
+        head = []
+        produced = 0
     }
 
     private func fault(_ result: Int) -> SwiftletError {

@@ -65,6 +65,15 @@ import Testing
         #expect(try unpack(packer.pack(data) + packer.pack(data)) == data + data)
     }
 
+    /// One byte at a time libzstd itself does not see it.
+    @Test(arguments: [1, 2, 5, 1 << 18])
+    func refusesZstdFramesThatAreShorterThanTheySay(parts: Int) throws {
+        let frame: [UInt8] = [0x28, 0xb5, 0x2f, 0xfd, 0x20]
+        #expect(try unpack(frame + [0, 1, 0, 0], parts: parts) == [])
+        let error = #expect(throws: SwiftletError.self) { try unpack(frame + [18, 1, 0, 0], parts: parts) }
+        #expect(error?.code == .dataLoss && error?.object == "x", "\(error?.description ?? "")")
+    }
+
     /// With all that RFC 1952 allows in it, and in pieces of any size.
     @Test(arguments: [1, 2, 3, 7, 1 << 18])
     func readsWholeGzipHeaders(parts: Int) throws {
