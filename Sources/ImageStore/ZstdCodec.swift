@@ -14,6 +14,7 @@ final class ZstdCodec: Codec {
 
     /// ZSTD_FRAMEHEADERSIZE_MAX.
     private static let longestHeader = 18
+    private static let magicLength = 4
 
     /// Errors: `resourceExhausted` without memory.
     init(window: Int) throws(SwiftletError) {
@@ -41,7 +42,9 @@ final class ZstdCodec: Codec {
         if !inFrame, let first = input.first, first != 0x28, first & 0xf0 != 0x50 {
             throw SwiftletError(.dataLoss, "has bytes after its zstd data that are no zstd frame")
         }
-        var from = ZSTD_inBuffer(src: input.baseAddress, size: input.count, pos: 0)
+        // A frame that is there as a whole libzstd would decode at once, by code that is stricter than that for parts.
+        let size = head.isEmpty ? min(input.count, Self.magicLength) : input.count
+        var from = ZSTD_inBuffer(src: input.baseAddress, size: size, pos: 0)
         var into = ZSTD_outBuffer(dst: output.baseAddress, size: output.count, pos: 0)
         let result = ZSTD_decompressStream(stream, &into, &from)
         if ZSTD_isError(result) != 0 { throw fault(result) }
