@@ -1,5 +1,6 @@
 """The escapes of the field: one pod takes all it can get, while its neighbour keeps answering. See docs/security.md."""
 
+import os
 import subprocess
 
 from lib import attacks, machine
@@ -39,7 +40,8 @@ class Floods(EscapeCase, LoopCase):
 
     def plain(self, *words):
         """The attack without any limit; it bounds itself."""
-        done = machine.run("unshare", "--pid", "--fork", "--kill-child", attacks.program(), *words, check=False)
+        done = machine.run("unshare", "--pid", "--fork", "--kill-child", attacks.program(), *words, check=False,
+                           env={**os.environ, "UNLIMITED": "1"})
         return attacks.found(done.stdout)
 
     def limited(self, *words, **resources):
@@ -54,6 +56,7 @@ class Floods(EscapeCase, LoopCase):
 
         container = self.limited("forks", str(PROCESSES), unified={"pids.max": "32"})
         self.assertAnswers()
+        container.stop(timeout=60)
         container.wait()
         found = attacks.found(container.output())
         self.assertEqual(found["stopped by"], "EAGAIN")
@@ -67,6 +70,8 @@ class Floods(EscapeCase, LoopCase):
         self.apply(pod_of("forks", {"name": "c", "image": attacks.IMAGE, "command": command}, restartPolicy="Never"))
         eventually(lambda: "ready" in self.daemon.cli("logs", "forks", check=False).stdout, "the attack rages")
         self.assertAnswers()
+        found = self.get("forks")["status"]["containerStatuses"][0]["containerID"].removeprefix("swiftlet://")
+        self.daemon.rpc("StopContainer", {"containerId": found, "timeout": "60"})
         self.until_phase("forks", "Succeeded")
         found = attacks.found(self.daemon.cli("logs", "forks").stdout)
         self.assertEqual(found["stopped by"], "EAGAIN")
@@ -78,6 +83,7 @@ class Floods(EscapeCase, LoopCase):
 
         container = self.limited("files", str(DESCRIPTORS), unified={"pids.max": "8"}, memoryLimitInBytes=str(64 << 20))
         self.assertAnswers()
+        container.stop(timeout=60)
         container.wait()
         found = attacks.found(container.output())
         self.assertLess(int(found["got"]), DESCRIPTORS, found)
